@@ -41,7 +41,8 @@ from .asking import Asking
 from .channel import Channel
 from .children import offer, silence_pools
 from .control import Cancelled, Control
-from .deadline import Deadline, Interrupts
+from .deadline import Deadline
+from .interrupts import Interrupts
 from .profile import RunProfile, Secrets
 from .run import Run
 from .shell import kill_descendants
@@ -61,7 +62,14 @@ class Runner:
     :param finish_lines: sends printed text that has no line end yet
     """
 
-    def __init__(self, job: Job, channel: Channel, control: Control, finish_lines: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        job: Job,
+        channel: Channel,
+        control: Control,
+        interrupts: Interrupts,
+        finish_lines: Callable[[], None],
+    ) -> None:
         self._job = job
         self._channel = channel
         self._control = control
@@ -72,7 +80,7 @@ class Runner:
         self._scrubber = Scrubber()
         self._warned_of: set[str] = set()
         self._asking = Asking(job.get('answers') or (), channel, control)
-        self._interrupts = Interrupts()
+        self._interrupts = interrupts
         channel.after_output = self._interrupts.raise_pending
         self._async: asyncio.Runner | None = None
         self._synced_at = time.monotonic()

@@ -20,6 +20,7 @@ from synapse.host.capture import capture
 from synapse.host.channel import Channel
 from synapse.host.children import stop_helpers
 from synapse.host.control import Control, Reply
+from synapse.host.interrupts import Interrupts
 from synapse.host.streams import Stream
 from synapse.language import ENGLISH, speak
 from synapse.protocol.messages import Do, Hello, HostMessage, Job, Kind
@@ -60,10 +61,11 @@ def serve(commands: BinaryIO, channel: Channel, finish_lines: Callable[[], None]
 
     from synapse.host.job import Runner  # imports Pydantic while a spare has nothing else to do
 
+    interrupts = Interrupts()
     channel.send(Hello(t=Kind.HELLO, pid=os.getpid()))
     job = jobs.get()
     speak(job.get('language', ENGLISH))
-    runner = Runner(job, channel, control, finish_lines)
+    runner = Runner(job, channel, control, interrupts, finish_lines)
     _handle_sigterm(runner, control)
     runner.carry_out()
     _exit_soon(channel)

@@ -930,6 +930,71 @@ def test_sigterm_after_a_cancel_interrupts_a_step_that_makes_no_call(host: Host)
     assert host.lines == ['ready', 'tidied up']
 
 
+def test_sigterm_interrupts_a_step_although_the_signal_does_not_end_what_it_waits_for(host: Host) -> None:
+    # As if it had come in the instant before the wait began: then, too, no system call of this thread is ended by it.
+    host.start(
+        """
+        @step
+        def work(self, run: Run):
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            while not run.cancelled: time.sleep(0.01)
+            print('ready')
+            try: time.sleep(60)
+            finally: print('tidied up')
+        """
+    )
+    host.said('step')
+    host.send({'do': 'cancel'})
+    host.logged('ready')
+
+    os.killpg(host.process.pid, signal.SIGTERM)
+
+    assert host.end(5)['state'] == 'cancelled'
+    assert host.lines == ['ready', 'tidied up']
+
+
+def test_sigterm_without_a_cancel_ends_a_process_that_the_signal_does_not_wake(host: Host) -> None:
+    host.start(
+        """
+        @step
+        def work(self, run: Run):
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            print('ready')
+            time.sleep(60)
+        """
+    )
+    host.logged('ready')
+
+    host.process.terminate()
+
+    assert host.process.wait(5) == -signal.SIGTERM
+
+
+def test_a_process_forked_by_a_step_keeps_its_signals_to_itself(host: Host) -> None:
+    host.start(
+        """
+        @step
+        def work(self):
+            kicks = 0
+            def count(*_):
+                nonlocal kicks
+                kicks += 1
+            signal.signal(signal.SIGUSR2, count)
+            child = os.fork()
+            if not child:
+                signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+                time.sleep(60)
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            time.sleep(0.2)
+            print(kicks)
+        """
+    )
+
+    assert host.end(5)['state'] == 'succeeded'
+    assert host.lines == ['7', '0']
+
+
 def test_sigterm_without_a_cancel_ends_the_process(host: Host) -> None:
     host.start("@step\ndef work(self, run: Run):\n    print('ready')\n    time.sleep(60)")
     host.logged('ready')
