@@ -88,7 +88,7 @@ def facts_of(room: ControlRoom, run: RunRecord) -> list[str]:
         length_of(run.took_seconds),
         _('profile {profile}', profile=profile_label(room, run.profile)) if run.profile else '',
         _cause(run),
-        room.runs.worker_of(run.id) or '',
+        room.runs.worker_of(run.id) or (run.machine and _('on {machine}', machine=run.machine)),
         pause_of_run(room, run) if not run.is_stopping else '',
         _place_in_queue(room, run) if run.state is RunState.QUEUED else '',
         *_limits(room, run),

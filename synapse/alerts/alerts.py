@@ -186,6 +186,13 @@ class Alerts:
         self._changed()
         self._bus.publish(AlertRaised(alert, times))
 
+    def reword(self, incident: Incident) -> None:
+        """Say an active alert in other words, since its reason has changed. That is no news."""
+        alert = self.active(incident.key)
+        if alert is not None and alert.text != incident.text:
+            self._alerts[incident.key] = alert.changed(title=incident.title, text=incident.text)
+            self._changed()
+
     def resolve(self, key: str) -> None:
         """Mark as resolved what ended by itself; the alert is kept."""
         alert = self.active(key)

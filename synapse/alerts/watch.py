@@ -188,15 +188,18 @@ class AlertWatch:
         (self._told.discard if run.stall is None else self._told.add)(key)
 
     def _follow_space(self, run: RunRecord) -> None:
-        """Report that runs of a pipeline wait for space, once until none of them does."""
+        """Report that runs of a pipeline wait for space or a machine, once until none of them does."""
+        key = key_of_space(run)
         waiting = self._short_of_space.setdefault(run.pipeline, set())
         is_first = bool(run.waits_for) and not waiting
         (waiting.add if run.waits_for else waiting.discard)(run.id)
+        alert = self._alerts.active(key)
         if not waiting:
-            self._alerts.resolve(key_of_space(run))
-        elif is_first and self._alerts.active(key_of_space(run)) is None:
-            name = self._names_of(run.pipeline, '')[0]
-            self._alerts.report(space_incident(run, name))
+            self._alerts.resolve(key)
+        elif is_first and alert is None:
+            self._alerts.report(space_incident(run, self._names_of(run.pipeline, '')[0]))
+        elif run.waits_for and alert is not None and alert.run_number == run.number:
+            self._alerts.reword(space_incident(run, self._names_of(run.pipeline, '')[0]))
 
     def _succeeded(self, run: RunRecord) -> None:
         """Resolve the alert of work that succeeds again, unless a later run of it failed."""

@@ -15,8 +15,8 @@ from synapse.restored import Restored
 from synapse.runs.ending import MACHINE_LOST
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord, RunRequest, RunState
-from synapse.runs.recovery import interrupted_because, unfinished_step
-from synapse.runs.runs import LOST_ENDS_SECONDS, Runs
+from synapse.runs.resuming import MACHINE_ENDS_SECONDS, interrupted_because, unfinished_step
+from synapse.runs.runs import Runs
 
 from .events import Event, Occurrence, OccurrenceState
 from .messages import OccurrencesChanged
@@ -49,7 +49,8 @@ class Retries:
         """Watch for failed runs, and restore the retries that were waiting before a restart."""
         self._unsubscribe = self.bus.subscribe(RunChanged, self._run_changed)
         for run in self.runs.settled.resumed:
-            await self._resume(run)
+            if run.due is not None:
+                await self.runs.resuming.go_on(run, self._resume)
         await self._restore()
         for run in self.runs.settled.ended:  # however long ago: nobody has looked at them before
             if run.due is not None:
@@ -84,10 +85,10 @@ class Retries:
         if run.state is RunState.CANCELLED and run.started_at is None:
             row = row.changed(state=OccurrenceState.CANCELLED, reason=own(_('Its run was taken out of the queue.')))
             await self.ledger.group.commit(self.ledger.save, [row.as_document()])
-        elif event and was_lost(run) and await self.runs.is_resumed(run):
-            asyncio.get_running_loop().call_later(LOST_ENDS_SECONDS, self._resume_soon, run)
+        elif event and was_lost(run) and await self.runs.resuming.applies_to(run):
+            await self.runs.resuming.go_on(run, self._resume)
         elif event and row.retry_at is None and self._is_retried(run, row, event):
-            least = LOST_ENDS_SECONDS if was_lost(run) else 0.0
+            least = MACHINE_ENDS_SECONDS if was_lost(run) else 0.0
             at = (run.finished_at or self.now()) + timedelta(seconds=max(event.retry.delay_seconds, least))
             row = row.changed(retry_at=at)
             await self.ledger.group.commit(self.ledger.save, [row.as_document()])
@@ -119,10 +120,6 @@ class Retries:
         if run.state is RunState.INTERRUPTED:
             return event.retry.interrupted and run not in self.runs.settled.resumed
         return run.state is RunState.FAILED
-
-    def _resume_soon(self, run: RunRecord) -> None:
-        if self._unsubscribe is not None:
-            self.in_background(self._resume(run))
 
     async def _resume(self, run: RunRecord) -> None:
         """Retry a run whose pipeline may be retried after an interruption, from that step; no attempt is used up."""

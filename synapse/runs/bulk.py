@@ -11,7 +11,7 @@ from synapse.language import _n
 from synapse.language.formats import number
 
 from .records import RunRecord, RunState
-from .recovery import unfinished_step
+from .resuming import unfinished_step
 from .run_filter import RunFilter
 from .runs import Runs
 

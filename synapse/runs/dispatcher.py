@@ -256,7 +256,7 @@ class Dispatcher:
             self._context.bus.publish(QueueChanged())
         if live.is_parked:
             return
-        if live.run.state is RunState.INTERRUPTED:
+        if live.run.state is RunState.INTERRUPTED and live.is_closing:
             self.interrupted.append(live.run.id)
         try:
             await self._estimates.ended(live.run)

@@ -154,6 +154,8 @@ def interrupted(
     hint = _('Retry it from {step}.', step=label_of(step.name, run.pipeline)) if step and succeeded else _('Retry it.')
     if leftovers:
         hint = _('End {names} first, which could not be ended. {hint}', names=names_of(leftovers), hint=hint)
+    if run.machine:
+        hint = _('What ran on {machine} ends by itself within 15 s. {hint}', machine=run.machine, hint=hint)
     at = wall_of(last_sign_at, zone)
     what = _('The control room stopped during this run')
     if was_stopping:

@@ -98,7 +98,8 @@ class LiveRun:
         try:
             say = self._lifecycle.continued if self.run.is_waiting else self._lifecycle.started
             await self._saved.move(
-                lambda run: transitions.started(run, now_utc()), on_saved=lambda run: say(run, self.worker)
+                lambda run: transitions.started(run, now_utc(), self.machine),
+                on_saved=lambda run: say(run, self.worker),
             )
             self._limits.start_run()
             state, problem = await self._work()
@@ -300,7 +301,7 @@ class LiveRun:
         self._is_stopping = self._is_pausing = False
         now = now_utc()
         if self.run.state is RunState.QUEUED:  # not even its start could be saved
-            await self._saved.move(lambda run: transitions.started(run, now))
+            await self._saved.move(lambda run: transitions.started(run, now, self.machine))
         await self._saved.move(lambda run: transitions.ended(run, state, now, error=problem), on_saved=self._log_end)
 
     def _log_end(self, run: RunRecord) -> None:

@@ -291,6 +291,8 @@ class RunRecord(Record):
     made_of: MadeOf | None = Field(default=None, exclude_if=is_unset)
     """What it was made of when it started; None before that, and for runs of earlier builds."""
     stall: Stall | None = Field(default=None, exclude_if=is_unset)
+    machine: str = Field(default='', exclude_if=is_unset)
+    """The name of the other machine that carries it out, or did so last; empty for this one."""
     waits_for: str = Field(default='', exclude_if=is_unset)
     """Why it stays in the queue although a worker is free."""
     cut: Cut | None = Field(default=None, exclude_if=is_unset)

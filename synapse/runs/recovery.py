@@ -1,16 +1,13 @@
 """Runs that a previous start left unfinished: what their hosts had done by then, and how they end."""
 
 import asyncio
-import contextlib
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from storage.files import StorageError, write_atomically
+from storage.files import StorageError
 from synapse.engine.leftovers import Leftover
 from synapse.language import N_, _, _n
 from synapse.log.log import Level
@@ -25,12 +22,11 @@ from .lifecycle_log import SOURCE, LifecycleLog
 from .messages import LeftoversFound, RunChanged
 from .reasons import with_reason
 from .records import RunRecord, RunState, StepState
+from .resuming import Resuming
 
 log = logging.getLogger(__name__)
 
 MOST_JUST_ENDED = 64
-MOST_RESUMED = 3
-"""How often in a row a run is retried that is interrupted in the same step: it may be what brings the machine down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +55,6 @@ class Aftermath:
     @property
     def was_stopping(self) -> bool:
         return self.end is not None and self.end.get('state') == RunState.CANCELLED
-
-
-def unfinished_step(run: RunRecord) -> str | None:
-    """Return the step from which a retry saves work: the first that has not succeeded, None if that is the first."""
-    left = [step.name for step in run.steps if step.state is not StepState.SUCCEEDED]
-    return left[0] if left and len(left) < len(run.steps) else None
-
-
-def interrupted_because(run: RunRecord) -> str:
-    """Return the cause of the run that goes on where this one was interrupted."""
-    return _('goes on with #{number}, which was interrupted', number=run.number)
 
 
 def _runs_of(leftovers: Iterable[Leftover]) -> list[str]:
@@ -131,9 +116,10 @@ class Settled:
 class RunRecovery:
     """Takes runs that were live when the control room died to an honest end. Used once, before anything starts."""
 
-    def __init__(self, context: RunContext, jobs: RunJobs) -> None:
+    def __init__(self, context: RunContext, jobs: RunJobs, resuming: Resuming) -> None:
         self._context = context
         self._jobs = jobs
+        self._resuming = resuming
         self._lifecycle = LifecycleLog(context.log)
 
     async def settle(self, runs: Sequence[RunRecord], leftovers: Sequence[Leftover]) -> Settled:
@@ -149,7 +135,7 @@ class RunRecovery:
                 alive = self._report(run, left.pop(run.id, []))
                 ended, may_go_on = await self._settle(run, hidden, alive)
             settled.append(ended)
-            if may_go_on and not alive and await self.is_resumed(ended):
+            if may_go_on and not alive and await self._resuming.applies_to(ended):
                 resumed.append(ended)
         for run_id, found in left.items():
             document = await asyncio.to_thread(self._context.store.get, run_id) if run_id else None
@@ -159,7 +145,7 @@ class RunRecovery:
             run = RunRecord.model_validate(document)
             with self._jobs.hiding(run):
                 self._report(run, found)
-        return Settled(tuple(settled), (*await self._closed_in(), *resumed))
+        return Settled(tuple(settled), (*await self._resuming.noted(), *resumed))
 
     async def _recover_last_lines(self) -> None:
         """Log what runs had printed that had just ended: their end may have been saved before their last lines."""
@@ -202,49 +188,6 @@ class RunRecovery:
         await asyncio.to_thread(self._context.folders.forget_result, run.id)
         self._context.bus.publish(RunChanged(ended))
         return ended, ended.state is RunState.INTERRUPTED and not after.was_stopping
-
-    async def note(self, ids: Iterable[str]) -> None:
-        """Have the next start retry these runs, which are interrupted because the control room is closing."""
-        runs = [await asyncio.to_thread(self._context.store.get, id) for id in ids]
-        resumed = [run['id'] for run in runs if run and await self.is_resumed(RunRecord.model_validate(run))]
-        if resumed:
-            with contextlib.suppress(StorageError):
-                await asyncio.to_thread(write_atomically, self._note, json.dumps(resumed).encode())
-
-    async def _closed_in(self) -> list[RunRecord]:
-        """Return the runs in the note of the last closing, which is gone then: each is retried at most once."""
-        try:
-            ids = json.loads(await asyncio.to_thread(self._note.read_bytes))
-            await asyncio.to_thread(self._note.unlink)
-        except (OSError, ValueError):
-            return []
-        runs = [await asyncio.to_thread(self._context.store.get, str(id)) for id in ids]
-        return [RunRecord.model_validate(run) for run in runs if run and run['state'] == RunState.INTERRUPTED]
-
-    @property
-    def _note(self) -> Path:
-        return self._context.folders.root.with_name('interrupted.json')
-
-    async def is_resumed(self, run: RunRecord) -> bool:
-        """Whether a run is retried: where that is declared safe, unless it ended several times in the same step."""
-        info = self._context.catalog.find(run.pipeline)
-        if info is None or info.on_interrupt != 'retry' or run.state is not RunState.INTERRUPTED or run.is_all_done:
-            return False
-        step, before = unfinished_step(run), run
-        for __ in range(MOST_RESUMED):
-            document = await asyncio.to_thread(self._context.store.get, before.retry_of) if before.retry_of else None
-            if document is None:
-                return True
-            before = RunRecord.model_validate(document)
-            if before.state is not RunState.INTERRUPTED or unfinished_step(before) != step:
-                return True
-        text = _(
-            'Run #{number} is not retried again: it was interrupted {times} times in the same step',
-            number=run.number,
-            times=MOST_RESUMED + 1,
-        )
-        self._lifecycle.write(run, text, level=Level.WARNING)
-        return False
 
     async def _problem_of(self, after: Aftermath, last_sign: datetime, leftovers: Sequence[Leftover]) -> Problem | None:
         if after.state is RunState.INTERRUPTED:

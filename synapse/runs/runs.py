@@ -49,16 +49,14 @@ from .pauses import Pause, pause_of
 from .queue import Queue
 from .queue_pause import QueuePause
 from .records import RunRecord, RunRequest, RunState
-from .recovery import RunRecovery, Settled, interrupted_because, unfinished_step
+from .recovery import RunRecovery, Settled
+from .resuming import Resuming, interrupted_because, unfinished_step
 from .retrying import Retries
 from .status_writer import StatusWriter
 from .transitions import state_words
 from .unfinished import UnfinishedRuns
 
 MAX_WAITING = 10_000
-
-LOST_ENDS_SECONDS = 15.0
-"""After this long nothing works any more on a machine that was lost."""
 
 
 class Runs(KnownRuns):
@@ -120,7 +118,8 @@ class Runs(KnownRuns):
         super().__init__(context, PastRuns(context, self._jobs))
         self._data = DataFolder(folder.parent, 'runs.db')
         self._watching: asyncio.Task[None] | None = None
-        self._recovery = RunRecovery(context, self._jobs)
+        self.resuming = Resuming(context)
+        self._recovery = RunRecovery(context, self._jobs, self.resuming)
         self.new = NewRuns(catalog, profiles, inbox, self._folders)
         self.estimates = Estimates(store)
         self.compared = Comparisons(context, self._jobs.makings)
@@ -136,7 +135,6 @@ class Runs(KnownRuns):
         self.settled = Settled()
         """What `start` found of the last start."""
         self._is_open = False
-        self._resuming: set[asyncio.Task[None]] = set()
         bus.subscribe(RunLost, self._lost)
 
     async def start(self, leftovers: Sequence[Leftover] = ()) -> None:
@@ -175,23 +173,12 @@ class Runs(KnownRuns):
         self.finder.start()
         for run in self.settled.resumed:
             if run.due is None:  # the calendar retries those that fell due, since each belongs to an occurrence
-                await self._resume(run)
+                await self.resuming.go_on(run, self._resume)
 
     def _lost(self, message: RunLost) -> None:
         """Retry a run whose machine is gone, if its pipeline says so."""
         if message.run.due is None:  # the calendar retries the others
-            task = asyncio.create_task(self._resume_lost(message.run))
-            self._resuming.add(task)
-            task.add_done_callback(self._resuming.discard)
-
-    async def _resume_lost(self, run: RunRecord) -> None:
-        if await self.is_resumed(run):
-            await asyncio.sleep(LOST_ENDS_SECONDS)
-            await self._resume(run)
-
-    async def is_resumed(self, run: RunRecord) -> bool:
-        """Whether an interrupted run is retried from where it was, as its pipeline says; at most some times."""
-        return await self._recovery.is_resumed(run)
+            self.resuming.lost(message.run, self._resume)
 
     async def _resume(self, run: RunRecord) -> None:
         try:
@@ -221,10 +208,8 @@ class Runs(KnownRuns):
         self._pause.close()
         if self._watching is not None:
             self._watching.cancel()
-        for task in self._resuming:
-            task.cancel()
         await self._dispatcher.close(grace)
-        await self._recovery.note(self._dispatcher.interrupted)
+        await self.resuming.close(self._dispatcher.interrupted)
         await self.finder.stop()
 
     # Questions

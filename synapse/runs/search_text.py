@@ -46,6 +46,7 @@ class SearchTexts:
         yield str(run.get('subject') or '')
         yield from (self._catalog.title_of(name), name, str(run.get('profile') or ''), str(run.get('because') or ''))
         yield str(run['id'])
+        yield str(run.get('machine') or '')
         yield self._state(run)
         yield str((run.get('question') or {}).get('text') or '')
         error = run.get('error') or {}

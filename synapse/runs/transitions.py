@@ -46,11 +46,16 @@ QUIET_SECONDS = 60.0
 """Of a shorter step it is not recorded how long it was silent."""
 
 
-def started(run: RunRecord, now: datetime) -> RunRecord:
-    """Start a queued run, or continue one that has its answer; any other is unchanged."""
+def started(run: RunRecord, now: datetime, machine: str = '') -> RunRecord:
+    """Start a queued run, or continue one that has its answer; any other is unchanged.
+
+    :param machine: the name of another one that carries it out from now on
+    """
     if run.is_waiting and run.question is None:
-        return resumed(run, now)
-    return moved(run, RunState.RUNNING, started_at=now, waits_for='') if run.state is RunState.QUEUED else run
+        return resumed(run.changed(machine=machine), now)
+    if run.state is not RunState.QUEUED:
+        return run
+    return moved(run, RunState.RUNNING, started_at=now, waits_for='', machine=machine)
 
 
 def paused(run: RunRecord, now: datetime) -> RunRecord:

@@ -201,6 +201,15 @@ async def test_a_live_run_says_who_started_it_as_whom_and_where_it_runs() -> Non
     assert facts[1:] == ['profile Default', 'started by run form', 'worker-1']
 
 
+async def test_a_run_that_another_machine_has_carried_out_says_which() -> None:
+    async with staged() as stage:
+        ended = a_run(RunState.SUCCEEDED)
+
+        facts = facts_of(stage.room, ended), facts_of(stage.room, ended.changed(machine='annex'))
+
+    assert [fact for fact in facts[1] if fact not in facts[0]] == ['on annex']
+
+
 async def test_a_run_that_has_ended_says_from_when_to_when_and_a_retry_says_of_what() -> None:
     async with staged() as stage:
         ended = await stage.end(await stage.run())

@@ -384,6 +384,24 @@ async def test_a_queue_held_by_the_disk_replaces_the_warning(it: Watched) -> Non
     assert not it.only.is_active
 
 
+async def test_an_alert_of_a_run_that_waits_says_what_it_waits_for_now_and_is_no_news(it: Watched) -> None:
+    waiting = {'state': RunState.QUEUED, 'error': None}
+    it.end(1, **waiting, waits_for='a machine with gpu 1; annex has it and gets no new runs')
+    it.end(2, **waiting, waits_for='a machine with gpu 1; annex has it and gets no new runs')
+    first = it.only
+
+    for number in (2, 1):
+        it.end(number, **waiting, waits_for='a machine with gpu 1; annex has it and is not connected')
+
+    assert (it.only.news, it.only.count, it.only.run_number) == (first.news, 1, 1)
+    assert it.only.text == (
+        'Run #1 needs a machine with gpu 1; annex has it and is not connected. It starts by itself once that is there.'
+    )
+    for number in (2, 1):
+        it.end(number, **waiting)
+    assert not it.only.is_active
+
+
 async def test_the_emergency_stop_offers_to_resume_until_the_queue_is_resumed(it: Watched) -> None:
     it.is_queue_paused = True
     it.bus.publish(QueueChanged())

@@ -190,6 +190,90 @@ def test_a_run_that_declares_it_goes_on_elsewhere_once_nothing_works_there(
     assert 'first' not in [entry['message'] for entry in lines(room, {'id': again})]
 
 
+def test_a_run_that_went_on_elsewhere_is_not_done_again_by_the_next_start(room: SynapseUnderTest, join: Join) -> None:
+    run, machine = patient_run(room, join)
+    assert run['machine'] == 'annex'
+    machine.stop(signal.SIGKILL)
+    room.wait_for_run(run['id'], 'interrupted', timeout=15)
+    join('shed')
+    with room.api as api:
+        again = wait_for_retry(api, run['id'])
+    assert room.wait_for_run(again, 'succeeded')['machine'] == 'shed'
+
+    with room.api as api:
+        found = api.get('/runs', params={'q': 'shed'}).json()['runs']
+    assert [one['id'] for one in found] == [again]
+
+    room.stop()
+    room.start()
+
+    assert retries(room, run) == [again]
+
+
+def test_a_control_room_killed_before_a_run_went_on_lets_it_go_on_later(room: SynapseUnderTest, join: Join) -> None:
+    run, machine = patient_run(room, join)
+    machine.stop(signal.SIGKILL)
+    room.wait_for_run(run['id'], 'interrupted', timeout=15)
+    wait_until(lambda: any('goes on in 15 s' in entry['message'] for entry in lines(room, run)), timeout=5)
+
+    room.kill9()
+    room.start()
+
+    with room.api as api:
+        again = wait_for_retry(api, run['id'])
+    assert 'first' not in [entry['message'] for entry in lines(room, {'id': again})]
+    room.kill9()
+    room.start()
+    assert retries(room, run) == [again]
+
+
+def test_a_run_elsewhere_of_a_killed_control_room_goes_on_once_nothing_works_there(
+    room: SynapseUnderTest, join: Join
+) -> None:
+    run, _ = patient_run(room, join)
+
+    room.kill9()
+    room.start(port=int(re.findall(r':(\d+)/', room.url)[0]))
+
+    ended = room.run(run['id'])
+    assert ended['state'] == 'interrupted'
+    assert 'What ran on annex ends by itself within 15 s.' in ended['error']['hint']
+    assert retries(room, run) == []
+    with room.api as api:
+        again = wait_for_retry(api, run['id'])
+    began = datetime.fromisoformat(room.run(again)['created_at'])
+    assert began - datetime.fromisoformat(ended['finished_at']) > timedelta(seconds=14)
+
+
+def test_a_lost_run_that_a_person_has_retried_is_not_retried_again(room: SynapseUnderTest, join: Join) -> None:
+    run, machine = patient_run(room, join)
+    machine.stop(signal.SIGKILL)
+    room.wait_for_run(run['id'], 'interrupted', timeout=15)
+
+    with room.api as api:
+        again = api.post(f'/runs/{run["id"]}/retry', json={}).json()
+    note = room.data / 'interrupted.json'
+    wait_until(lambda: note.exists() and note.read_text() == '[]', timeout=30)
+
+    assert retries(room, run) == [again['id']]
+
+
+def patient_run(room: SynapseUnderTest, join: Join) -> tuple[dict, MachineUnderTest]:
+    """A run of `Patient` that works on a machine."""
+    room.write_pipeline('patient.py', PATIENT)
+    room.wait_for_pipeline('Patient')
+    machine = join('annex')
+    room.create_run('RunCommand', command=['sleep', '600'])
+    run = room.create_run('Patient')
+    wait_until(lambda: any(entry['message'] == 'up' for entry in lines(room, run)), timeout=40)
+    return room.run(run['id']), machine
+
+
+def retries(room: SynapseUnderTest, run: dict) -> list[str]:
+    with room.api as api:
+        return [other['id'] for other in api.get('/runs').json()['runs'] if other.get('retry_of') == run['id']]
+
+
 def fired(room: SynapseUnderTest, pipeline: str) -> dict:
     """The run of an event that has just fired."""
     start = (datetime.now(UTC) + timedelta(seconds=2)).strftime('%Y-%m-%dT%H:%M:%S')
