@@ -22,7 +22,7 @@ from synapse import program
 from synapse.backup.swapping import is_ready, swap
 from synapse.cli.window import log_of, open_window, problem_of_windows
 from synapse.control_room import ControlRoom, StopAsked
-from synapse.engine.engine import HostNotStarted, LocalEngine
+from synapse.engine.engine import HostNotStarted
 from synapse.engine.login import LoginEnvironment, has_terminal
 from synapse.garbage import GarbageCollector
 from synapse.language import _, _n, formats, spoken
@@ -330,17 +330,14 @@ def _announce(room: ControlRoom) -> None:
 
 def _announce_cluster(room: ControlRoom) -> None:
     """Print the line by which other machines join as soon as they can and whenever it changes, or why they cannot."""
-    engine = room.engine
-    if isinstance(engine, LocalEngine):
-        return
-    told = ''
+    roster, told = room.roster, ''
 
     def tell() -> None:
         nonlocal told
-        text = engine.problem and _('Other machines cannot join. {problem}', problem=engine.problem)
-        if not text and engine.addresses:
-            code = f'$(cat {room.settings.data}/cluster/code)' if room.settings.no_link else engine.code
-            command = f'{program.NAME} worker {engine.addresses[0]} --code {code}'
+        text = roster.problem and _('Other machines cannot join. {problem}', problem=roster.problem)
+        if not text and roster.addresses:
+            code = f'$(cat {room.settings.data}/cluster/code)' if room.settings.no_link else roster.code
+            command = f'{program.NAME} worker {roster.addresses[0]} --code {code}'
             text = _('Other machines join with: {command}', command=command)
         if text and text != told:
             told = text

@@ -67,6 +67,7 @@ from .recurrence.zones import use_newest_data
 from .recurrence.zones import zone as zone_of
 from .restored import Restored
 from .retention import Retention
+from .room_engine import RoomEngine
 from .roster import Roster, UnreachedMachine
 from .runs.rebuilding import rebuild
 from .runs.runs import Runs
@@ -103,7 +104,7 @@ class ControlRoom:
     catalog: Catalog
     profiles: Profiles
     inbox: Inbox
-    engine: 'LocalEngine | Machines'
+    engine: RoomEngine
     runs: Runs
     roster: Roster
     calendar: Calendar
@@ -198,7 +199,10 @@ class ControlRoom:
         )
         inbox = Inbox(data / 'inbox', settings.max_upload_bytes, bus)
         loads = MachineLoads(bus)
-        engine = _engine(LocalEngine(boot, zygotes), settings, catalog, loads, lambda *found: roster.update(*found))
+        engine = RoomEngine(
+            LocalEngine(boot, zygotes),
+            lambda: _load_others(boot, settings, catalog, loads, lambda *found: roster.update(*found)),
+        )
         given_tokens = Documents(data / 'tokens.json')
         tokens = ApiTokens(given_tokens, bus, now=now)
         ledger, auth = (
@@ -227,7 +231,15 @@ class ControlRoom:
             auth=auth,
             run_log_bytes=lambda: retention.policy.run_log_bytes,
         )
-        roster = Roster(engine=engine, runs=runs, loads=loads, saved=preferences, bus=bus, log=log)
+        roster = Roster(
+            engine=engine,
+            runs=runs,
+            loads=loads,
+            saved=preferences,
+            bus=bus,
+            log=log,
+            is_asked=settings.cluster is not None,
+        )
         retention = Retention(preferences=preferences, log=log, past=runs.past, bus=bus, now=now)
         watched = Documents(data / 'watches.json')
         watches = Watches(
@@ -446,6 +458,7 @@ class ControlRoom:
         # Before anything is started: what carries a tag of ours now is from before.
         leftovers = await asyncio.to_thread(sweep, self.settings.data, self.boot)
         await self.engine.start()
+        await self.roster.start()
         await self.catalog.start()
         await self.machine.start()
         self.damage.start()
@@ -592,16 +605,14 @@ def _away(roster: Roster) -> dict[str, Amounts]:
     return has | {name: unreached.offer.has for name, unreached in roster.unreached.items()}
 
 
-def _engine(
-    local: LocalEngine,
+def _load_others(
+    room_tag: str,
     settings: Settings,
     catalog: Catalog,
     loads: MachineLoads,
     update: Callable[[Mapping[str, Offer], Collection[str], Mapping[str, UnreachedMachine]], object],
-) -> 'LocalEngine | Machines':
-    """Return what carries out runs: here, and on other machines where the settings say so."""
-    if settings.cluster is None:
-        return local
+) -> 'Machines':
+    """Return what carries out runs on other machines."""
     from synapse.cluster.machines import Machines  # with Dask, a second of imports
     from synapse.destinations.home import carry_out
 
@@ -623,7 +634,7 @@ def _engine(
 
     host = '127.0.0.1' if settings.cluster_port == 0 else '0.0.0.0'  # noqa: S104 - only who has the code gets in
     return Machines(
-        local,
+        room_tag=room_tag,
         address=settings.cluster or f'tls://{host}:{settings.cluster_port}',
         is_elsewhere=bool(settings.cluster),
         folder=settings.data / 'cluster',

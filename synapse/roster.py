@@ -5,26 +5,24 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from storage.documents import Documents
 from storage.files import StorageError
 
+from . import cluster_packages
 from .bus import Bus, Message
-from .engine.engine import LocalEngine
 from .errors import Conflict, NotFound, SynapseError
 from .language import N_, _
 from .log.log import Level, Log
 from .machine_loads import MachineLoads
 from .offers import Offer
 from .records import now_utc
+from .room_engine import RoomEngine
 from .runs.causes import cause_words
 from .runs.folders import not_saved
 from .runs.runs import Runs
 from .waiting import Latest
-
-if TYPE_CHECKING:
-    from .cluster.machines import Machines
 
 log = logging.getLogger(__name__)
 
@@ -59,13 +57,22 @@ class UnreachedMachine:
 class Roster:
     """Use it on the event loop only. What it knows is saved, so that a machine is known to be lost after a restart too.
 
-    :param engine: has the other machines, if it is not a `LocalEngine`
+    :param is_asked: whether other machines may join because the command line says so
     """
 
     def __init__(
-        self, *, engine: 'LocalEngine | Machines', runs: Runs, loads: MachineLoads, saved: Documents, bus: Bus, log: Log
+        self,
+        *,
+        engine: RoomEngine,
+        runs: Runs,
+        loads: MachineLoads,
+        saved: Documents,
+        bus: Bus,
+        log: Log,
+        is_asked: bool,
     ) -> None:
         self._engine, self._runs = engine, runs
+        self.is_asked = is_asked
         self.loads = loads
         """How they are."""
         self._saved, self._bus, self._log = saved, bus, log
@@ -74,8 +81,82 @@ class Roster:
         """Those that were there, and have neither left nor been removed since, by name."""
         self.unreached: Mapping[str, UnreachedMachine] = {}
         """Those that have joined, but get no runs as they cannot be reached, by name."""
-        if not isinstance(engine, LocalEngine):
-            self._restore(saved.get(DOCUMENT) or {})
+        self._problem = ''
+        self._is_open, self._is_chosen = False, bool((saved.get(DOCUMENT) or {}).get('is_open'))
+
+    async def start(self) -> None:
+        """Let other machines join if that is asked for, or was chosen in Settings; why they cannot is in `problem`."""
+        if self.is_asked or self._is_chosen:
+            try:
+                await self._open()
+            except SynapseError as error:
+                self._problem = f'{error.message} {error.hint}'.strip()
+                log.warning(N_('other machines cannot join: %s'), self._problem)
+                self._bus.publish(RosterChanged())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether other machines may join."""
+        return self._is_open
+
+    @property
+    def problem(self) -> str:
+        """Why other machines cannot join although they may, with what to do; empty if they can."""
+        others = self._engine.others
+        return others.problem if others is not None else self._problem
+
+    @property
+    def addresses(self) -> list[str]:
+        """At which machines join, the best one first; none while they cannot."""
+        return self._engine.others.addresses if self._engine.others is not None else []
+
+    @property
+    def code(self) -> str:
+        """What machines need to join; empty while they may not."""
+        return self._engine.others.code if self._engine.others is not None else ''
+
+    async def open(self, *, by: str) -> None:
+        """Let other machines join from now on, also after the next start.
+
+        :param by: who wants it, for the log
+        :raises NotInstalled: if the packages for it are missing, and cannot be brought
+        :raises SynapseError: if the code of the cluster could not be saved
+        """
+        if not cluster_packages.are_installed() and cluster_packages.can_be_installed():
+            await cluster_packages.install()
+        await self._open()
+        self._is_chosen = True
+        text = _('Other machines may join; {someone} has let them', someone=cause_words(by))
+        self._log.append(Level.INFO, text, source='synapse')
+        self._changed()
+
+    async def _open(self) -> None:
+        try:
+            await self._engine.open()
+        except ImportError as error:
+            raise cluster_packages.missing() from error
+        except StorageError as error:
+            raise not_saved(_('Other machines cannot join'), error) from error
+        self._problem = ''
+        if not self._is_open:
+            self._is_open = True
+            self._restore(self._saved.get(DOCUMENT) or {})
+        self._bus.publish(RosterChanged())
+
+    async def shut(self, *, by: str) -> None:
+        """Let no machine join any more, and interrupt what runs elsewhere.
+
+        :param by: who wants it, for the log
+        """
+        await self._engine.shut()
+        self._is_open = self._is_chosen = False
+        self._problem = ''
+        self.lost, self.unreached = {}, {}
+        self.loads.keep(())
+        self._runs.offer_machines({})
+        text = _('Other machines may not join any more; {someone} has ended that', someone=cause_words(by))
+        self._log.append(Level.INFO, text, source='synapse')
+        self._changed()
 
     @property
     def here(self) -> Mapping[str, Offer]:
@@ -128,12 +209,12 @@ class Roster:
         :raises SynapseError: if it could not be saved; nothing has changed then
         """
         self._find(name)
-        if isinstance(self._engine, LocalEngine):
+        if self._engine.others is None:
             raise _not_found(name)
         was_drained = self._runs.is_drained(name)
         self._runs.hold_back(name, is_held=True)
         try:
-            has_new_code = await self._engine.remove(name, is_lost=name in self.lost)
+            has_new_code = await self._engine.others.remove(name, is_lost=name in self.lost)
         except (SynapseError, StorageError) as error:
             self._runs.hold_back(name, is_held=was_drained)
             if isinstance(error, StorageError):
@@ -157,7 +238,7 @@ class Roster:
 
     async def close(self) -> None:
         """Save what is not saved yet."""
-        if not isinstance(self._engine, LocalEngine):
+        if self._is_open:
             await self._save_soon()
 
     def _find(self, name: str) -> None:
@@ -182,9 +263,9 @@ class Roster:
         known = {name: _as_json(offer) for name, offer in self.here.items()}
         for name, machine in self.lost.items():
             known[name] = _as_json(machine.offer, machine.since, must_join_anew=machine.must_join_anew)
-        drained = sorted(self._runs.drained)
+        document = {'known': known, 'drained': sorted(self._runs.drained), 'is_open': self._is_chosen}
         try:
-            await asyncio.to_thread(self._saved.put, DOCUMENT, {'known': known, 'drained': drained})
+            await asyncio.to_thread(self._saved.put, DOCUMENT, document)
         except StorageError as error:
             log.warning(N_('which other machines there are could not be saved: %s'), error)
 

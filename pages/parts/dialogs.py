@@ -144,12 +144,26 @@ def save_on_enter(box: ui.element, save: Callable[[], Any]) -> None:
     )
 
 
-async def confirm(title: str, text: str, *, yes: str, no: str = '', icon_name: str = 'stop') -> bool:
-    """Ask before something that cannot be undone; the safe button, by default "Cancel", has the focus."""
-    return (await ask(title, text, yes=yes, no=no, icon_name=icon_name)).is_yes
+async def confirm(
+    title: str, text: str, *, yes: str, no: str = '', icon_name: str = 'stop', is_danger: bool = True
+) -> bool:
+    """Ask before something that cannot be undone; the safe button, by default "Cancel", has the focus.
+
+    :param is_danger: whether something may be lost, and not only a choice has to be sure
+    """
+    return (await ask(title, text, yes=yes, no=no, icon_name=icon_name, is_danger=is_danger)).is_yes
 
 
-async def ask(title: str, text: str, *, yes: str, no: str = '', option: str = '', icon_name: str = 'stop') -> Answer:
+async def ask(
+    title: str,
+    text: str,
+    *,
+    yes: str,
+    no: str = '',
+    option: str = '',
+    icon_name: str = 'stop',
+    is_danger: bool = True,
+) -> Answer:
     """Ask like `confirm`, with an `option` that can be ticked."""
     with Dialog() as dialog, el('section', 'sy-dialog is-question', role='alertdialog', aria_modal='true') as box:
         box.props['aria-label'] = title
@@ -162,7 +176,9 @@ async def ask(title: str, text: str, *, yes: str, no: str = '', option: str = ''
                 el('span', text=option)
         with el('div', 'sy-dialog-buttons'):
             leave_button(dialog, no, autofocus=True)
-            sure = button(yes, kind='danger', icon_name=icon_name).classes('is-solid')
+            sure = button(yes, kind='danger' if is_danger else 'primary', icon_name=icon_name)
+            if is_danger:
+                sure.classes('is-solid')
             # Read in the browser with the click: an event of its own could arrive after the answer.
             ticked = f'getHtmlElement({tick.id}).checked' if tick is not None else 'false'
             sure.on(

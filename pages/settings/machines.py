@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
+from nicegui import ui
+from nicegui.elements.mixins.text_element import TextElement
+
 from pages.parts.cards import keep_rows, set_props
 from pages.parts.dialogs import attempt, confirm
 from pages.parts.html import button, copy_button, el, opens
 from pages.parts.readers import may_only_look
 from pages.parts.scope import Scope
 from pages.parts.words import moment_of, percent_of, size_of, title_of
-from synapse import __version__, program
+from synapse import __version__, cluster_packages, program
 from synapse.control_room import ControlRoom
-from synapse.engine.engine import LocalEngine
 from synapse.language import _, _n
 from synapse.machine_loads import PYTHON, MachineLoad, MachineReported
 from synapse.offers import needs_words
@@ -34,7 +36,7 @@ class MachinesCard(Scope):
     def __init__(self, room: ControlRoom) -> None:
         super().__init__('div')
         self._room = room
-        self._shown: tuple[str, ...] | None = None
+        self._shown: tuple[bool | str, ...] | None = None
         self._rows: dict[str, _Row] = {}
         with self, card(_('Machines')):
             self._way_in = el('div')
@@ -51,16 +53,13 @@ class MachinesCard(Scope):
 
     def _show(self) -> None:
         """Show what has changed, and leave the rest alone: a button of it may have the focus."""
-        engine = self._room.engine
-        way_in: tuple[str, ...] = (
-            () if isinstance(engine, LocalEngine) else (*engine.addresses, engine.code, engine.problem)
-        )
+        roster = self._roster
+        way_in: tuple[bool | str, ...] = (roster.is_open, *roster.addresses, roster.code, roster.problem)
         if way_in != self._shown and not may_only_look(self.client):
             self._shown = way_in
             self._way_in.clear()
             with self._way_in:
-                _join(self._room)
-        roster = self._roster
+                self._draw_way_in()
         keep_rows(self._list, self._rows, [*roster.here, *roster.unreached, *roster.lost], self._draw)
         for name, line in self._rows.items():
             if lost := roster.lost.get(name):
@@ -100,6 +99,74 @@ class MachinesCard(Scope):
         if lost.must_join_anew:
             return f'{since} {_("The code has changed meanwhile, so it has to join again, with the line above.")}'
         return f'{since} {_("It is back by itself as soon as its worker reaches this machine.")}'
+
+    def _draw_way_in(self) -> None:
+        roster = self._roster
+        if roster.problem:
+            el('p', 'sy-error', _('Other machines cannot join. {problem}', problem=roster.problem), role='alert')
+        elif roster.is_open and not roster.addresses:
+            el('p', 'hint', _('The scheduler of the cluster is not there yet.'))
+        elif roster.is_open:
+            self._draw_line()
+        if not roster.is_open:
+            self._draw_opening()
+        elif not roster.is_asked:
+            with row(_('Let none join any more'), _('What runs on other machines is interrupted.')):
+                opens(button(_('Stop it'), kind='ghost', small=True), self._shut)
+
+    def _draw_line(self) -> None:
+        address, *others = self._roster.addresses
+        command = f'{program.NAME} worker {address} --code {self._roster.code}'
+        text = _('Another machine joins with this line. Whoever has it can run anything on all of them.')
+        if others:
+            text += ' ' + _('This machine can also be reached at {addresses}.', addresses=', '.join(others))
+        with row(_('Let one join'), text):
+            el('span', 'sy-mono', command)
+            copy_button(_('Copy'), command)
+
+    def _draw_opening(self) -> None:
+        text = _('Runs that no longer fit this machine can go to others.')
+        if not (cluster_packages.are_installed() or cluster_packages.can_be_installed()):
+            text = f'{text} {cluster_packages.missing().hint}'
+        with row(_('Other machines'), text, '--cluster'), el('span', 'sy-x'):
+            progress = el('span', 'sy-cap', role='status')
+            opener = button(_('Let others join'), small=True)
+            opens(opener, lambda: self._open(opener, progress))
+
+    async def _open(self, opener: ui.element, progress: TextElement) -> None:
+        text = _(
+            'They join with a line that is shown then, encrypted, at a port of this machine ({port}). Whoever has the '
+            'line can run anything on all of them: treat it as a password.',
+            port=self._room.settings.cluster_port or _('any free one'),
+        )
+        with self:
+            is_sure = await confirm(
+                _('Let other machines join?'),
+                text,
+                yes=_('Let them join'),
+                no=_('Not now'),
+                icon_name='plus',
+                is_danger=False,
+            )
+        if is_sure:
+            is_there = cluster_packages.are_installed()
+            progress.set_text(_('Starting ...') if is_there else _('Installing what it needs, a minute or less ...'))
+            opener.set_visibility(False)
+            await attempt(self._roster.open(by=causes.SETTINGS))
+            if not opener.is_deleted:
+                progress.set_text('')
+                opener.set_visibility(True)
+
+    async def _shut(self) -> None:
+        elsewhere = sum(len(self._room.runs.on_machine(name)) for name in self._roster.here)
+        text = _n('{count} run is interrupted.', '{count} runs are interrupted.', elsewhere) if elsewhere else ''
+        text = f'{text} {_("The machines come back by themselves if you let them join again.")}'.strip()
+        with self:
+            is_sure = await confirm(
+                _('Let no other machine join any more?'), text, yes=_('Stop it'), no=_('Keep it'), icon_name='x'
+            )
+        if is_sure:
+            await attempt(self._roster.shut(by=causes.SETTINGS))
 
     async def _drain(self, name: str) -> None:
         async def drain() -> None:
@@ -204,23 +271,3 @@ def _version_words(load: MachineLoad) -> str:
             own=PYTHON,
         )
     return ''
-
-
-def _join(room: ControlRoom) -> None:
-    if isinstance(room.engine, LocalEngine):
-        command = f'{program.NAME} --cluster'
-        text = _('Runs that no longer fit this machine can go to others. Start Synapse with:')
-    elif problem := room.engine.problem:
-        el('p', 'sy-error', _('Other machines cannot join. {problem}', problem=problem), role='alert')
-        return
-    elif addresses := room.engine.addresses:
-        command = f'{program.NAME} worker {addresses[0]} --code {room.engine.code}'
-        text = _('Another machine joins with this line. Whoever has it can run anything on all of them.')
-        if others := addresses[1:]:
-            text += ' ' + _('This machine can also be reached at {addresses}.', addresses=', '.join(others))
-    else:
-        el('p', 'hint', _('The scheduler of the cluster is not there yet.'))
-        return
-    with row(_('Let one join'), text):
-        el('span', 'sy-mono', command)
-        copy_button(_('Copy'), command)

@@ -125,7 +125,7 @@ def _here(workers: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _warm(room: ControlRoom, scope: Scope) -> None:
-    if room.engine.zygotes is None:
+    if room.engine.local.zygotes is None:
         return
     with row(_('Kept ready'), _('The pipelines used last stay imported, so that their runs start at once.')):
         memory = el('span', 'sy-num')

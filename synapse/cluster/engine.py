@@ -263,10 +263,13 @@ class DaskEngine:
         if self._client is not None:
             renew(self._client, security, 'client')
 
-    def lose_all(self) -> None:
-        """Give all runs up: the scheduler is gone, and so their machines end them."""
+    def lose_all(self, parting: str = '') -> None:
+        """Give all runs up, as when the scheduler is gone: their machines end them.
+
+        :param parting: see `HostExit`
+        """
         for host in [*self._hosts]:
-            host.lose()
+            host.lose(parting)
 
     async def close(self) -> None:
         """Kill every host and leave the cluster."""

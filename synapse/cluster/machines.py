@@ -1,4 +1,4 @@
-"""The engine of a control room with other machines: runs are carried out here or there, as the dispatcher says."""
+"""What carries out the runs of a control room on other machines: the cluster, with its scheduler and its code."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from distributed.security import Security
 
 from storage.foreign_words import system_words
 from synapse.engine.children import child_environment, host_command, new_session
-from synapse.engine.engine import HostHandle, HostNotStarted, LocalEngine, OnLine, OnMessage
+from synapse.engine.engine import REMOVED, HostHandle, HostNotStarted, OnLine, OnMessage
 from synapse.errors import Conflict, NotFound, SynapseError
 from synapse.language import N_, _
 from synapse.machine_loads import MachineLoad
@@ -41,8 +41,9 @@ OnChange = Callable[[Mapping[str, Machine], Collection[str], Mapping[str, Machin
 
 
 class Machines:
-    """See `Engine`. Starts and keeps the scheduler of the cluster, unless it is one elsewhere.
+    """Starts and keeps the scheduler of the cluster, unless it is one elsewhere.
 
+    :param room_tag: unique for this start of the control room
     :param address: of a scheduler elsewhere; else where to listen, such as `tls://0.0.0.0:8786`
     :param folder: keeps the code of the cluster
     :param on_change: called with the machines whenever another one is there, or one is gone; with the names of those
@@ -52,8 +53,8 @@ class Machines:
 
     def __init__(
         self,
-        local: LocalEngine,
         *,
+        room_tag: str,
         address: str,
         is_elsewhere: bool,
         folder: Path,
@@ -62,8 +63,7 @@ class Machines:
         on_change: OnChange,
         on_load: Callable[[str, MachineLoad], object],
     ) -> None:
-        self.local = local
-        self.zygotes = local.zygotes
+        self._room_tag = room_tag
         self._at = ''
         self._hosts: list[str] = []
         self._hosts_at = -math.inf
@@ -88,18 +88,15 @@ class Machines:
         return [f'tls://{host}:{self._at.rpartition(":")[2]}' for host in self._hosts]
 
     async def start(self) -> None:
-        """Get ready to carry out runs here; the cluster follows in the background.
+        """Read the code, or make one; the cluster follows in the background.
 
-        :raises HostNotStarted: if nothing can be started here
+        :raises StorageError: if a new code cannot be saved
         """
-        await self.local.start()
         self.code = await asyncio.to_thread(self._own_code)
         self._keeping = asyncio.create_task(self._keep())
 
-    async def run(self, job: Job, on_message: OnMessage, on_line: OnLine, *, machine: str = '') -> HostHandle:
+    async def run(self, job: Job, on_message: OnMessage, on_line: OnLine, *, machine: str) -> HostHandle:
         """See `Engine.run`."""
-        if not machine:
-            return await self.local.run(job, on_message, on_line)
         if self._remote is None:
             raise HostNotStarted(_('the machine {name} is not there', name=machine))
         return await self._remote.run(job, on_message, on_line, machine=machine)
@@ -155,14 +152,14 @@ class Machines:
             scheduler.kill()
 
     async def close(self) -> None:
-        """Kill every host, here and elsewhere, and end the scheduler."""
+        """Lose every run, whose machine then ends it, and end the scheduler."""
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
         if self._remote is not None:
+            self._remote.lose_all(REMOVED)
             await self._remote.close()
         await self._end_scheduler()
-        await self.local.close()
 
     def _own_code(self) -> str:
         code = saved_code(self._folder)
@@ -227,7 +224,7 @@ class Machines:
     async def _start_scheduler(self) -> str:
         self._scheduler = await asyncio.create_subprocess_exec(
             *host_command('synapse.cluster.scheduler', self._listen, str(self._folder)),
-            env=child_environment({ROOM_TAG: self.local.room_tag}),
+            env=child_environment({ROOM_TAG: self._room_tag}),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             **new_session(),

@@ -60,3 +60,39 @@ def test_a_video_dropped_here_is_rendered_there_while_two_tabs_watch(
     (delivered,) = (room.data / 'published').rglob('*.mp4')
     assert re.search(r'Video: h264', probe(delivered))
     assert problems == []
+
+
+def test_a_person_lets_another_machine_join_without_a_terminal_here(
+    tmp_path: Path, sign_in: Callable[[SynapseUnderTest], Page], problems: list[str]
+) -> None:
+    room = SynapseUnderTest(tmp_path / 'room', '--cluster-port', '0', '--workers', '1').start()
+    machine = None
+    try:
+        page = sign_in(room)
+        page.goto(f'{room.url}settings')
+        card = page.get_by_role('region', name='Machines')
+        card.get_by_role('button', name='Let others join').click()
+        page.get_by_role('alertdialog').get_by_role('button', name='Let them join').click()
+        line = card.get_by_text(re.compile(r'worker tls://\S+ --code \S+')).inner_text(timeout=30_000)
+
+        machine = MachineUnderTest(tmp_path / 'annex', *line.split(' worker ')[1].split(), '--name', 'annex')
+        row = card.get_by_role('listitem', name='annex')
+        expect(row).to_contain_text('0 runs', timeout=40_000)
+        room.create_run('RunCommand', command=['sleep', '600'])
+        run = room.create_run('RunCommand', command=['sleep', '601'])
+        expect(row).to_contain_text('1 run', timeout=20_000)
+
+        card.get_by_role('button', name='Stop it').click()
+        dialog = page.get_by_role('alertdialog')
+        expect(dialog).to_contain_text('1 run is interrupted.')
+        dialog.get_by_role('button', name='Stop it').click()
+
+        assert room.wait_for_run(run['id'], 'interrupted', timeout=20)['machine'] == 'annex'
+        expect(row).to_have_count(0)
+        expect(card.get_by_role('button', name='Let others join')).to_be_visible()
+        machine.wait_until_empty()
+        assert problems == []
+    finally:
+        if machine is not None:
+            machine.stop()
+        room.stop()

@@ -8,10 +8,12 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import psutil
 
 from synapse.control_room import ControlRoom
+from synapse.engine.engine import LocalEngine
 from synapse.engine.warden import marked_processes
 from synapse.offers import Offer
 from synapse.protocol.environment import DATA, mark
@@ -75,11 +77,21 @@ def join_line(room: SynapseUnderTest, *, start: int = 1) -> list[str]:
     return found[start - 1].split(' worker ')[1].split()
 
 
+class _Elsewhere:
+    addresses, code, problem = (), '', ''
+
+    def __init__(self, local: LocalEngine) -> None:
+        self.run = local.run
+
+    async def close(self) -> None: ...
+
+
 def others_join() -> None:
     """Give each room of this process the machines `DESKTOP` and `NODE`, whose runs it carries out itself."""
     start = ControlRoom.start
 
     async def start_with_others(room: ControlRoom) -> None:
+        room.engine.others = cast(Any, _Elsewhere(room.engine.local))
         await start(room)
         room.roster.update({DESKTOP: Offer(4), NODE: Offer(5)}, ())
 

@@ -6,7 +6,7 @@ import inspect
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 from nicegui import Client, core, helpers, ui
@@ -130,10 +130,17 @@ def drawn() -> Iterator[Screen]:
             client.delete()
 
 
-class _Engine(ScriptedEngine):
-    """Its runs are scripted, those on other machines too; the catalog reads files in real processes."""
+class _Elsewhere(ScriptedEngine):
+    """Its runs are scripted; they come to those of this machine, so that a test meets them in their order."""
 
     addresses, code, problem = (), '', ''
+
+    def __init__(self, here: '_Engine') -> None:
+        self.hosts = here.hosts
+
+
+class _Engine(ScriptedEngine):
+    """Its runs are scripted; the catalog reads files in real processes."""
 
     def __init__(self, boot: str, zygotes: Zygotes | None) -> None:
         super().__init__()
@@ -162,7 +169,7 @@ class Stage:
         given: dict[str, Any] = {'pipeline': 'RunCommand', 'parameters': {'command': ['true']}} | wanted
         run = await self.room.runs.create(given.pop('pipeline'), given.pop('parameters'), **given)
         if len(self.room.runs.live()) < len(self.room.status.workers):
-            host = await self.room.engine.next_host()  # type: ignore[attr-defined]
+            host = await self.room.engine.local.next_host()  # type: ignore[attr-defined]
             self.hosts[run.id] = host
             await self.until(lambda: self.state_of(run) is RunState.RUNNING)
         return run
@@ -205,6 +212,7 @@ async def staged(**settings: Any) -> AsyncIterator[Stage]:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         patch.setattr(control_room, 'LocalEngine', _Engine)
         room = ControlRoom.build(Settings(data=Path(folder) / 'data', port=8123, **settings))
+        room.engine.others = cast(Any, _Elsewhere(cast(Any, room.engine.local)))
         await room.start()
         try:
             with drawn() as screen:

@@ -3,10 +3,12 @@
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import AsyncMock, patch
 
 import pytest
 
 from synapse import roster as module
+from synapse.cluster.machines import Machines
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, NotFound, SynapseError
 from synapse.offers import Offer
@@ -25,6 +27,8 @@ async def roster(data: Path, cluster: str = '') -> 'AsyncIterator[Roster]':
     room = ControlRoom.build(Settings(data=data, cluster=cluster, cluster_port=0))
     await room.log.start()
     try:
+        with patch.object(Machines, 'start', AsyncMock()):
+            await room.roster.start()
         yield room.roster
         await room.roster.close()
     finally:
@@ -82,6 +86,7 @@ async def test_none_is_lost_where_no_others_take_part(tmp_path: Path) -> None:
         machines.update({'annex': ANNEX}, ())
 
     room = ControlRoom.build(Settings(data=tmp_path))
+    await room.roster.start()
     assert room.roster.lost == {}
     await room.stop(grace=0)
 

@@ -1,13 +1,15 @@
 """The card of the other machines: the way in, what each offers, and no new runs for one that is drained."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 
 from pages.settings import machines as module
 from pages.settings.machines import MachinesCard
-from synapse import __version__
+from synapse import __version__, cluster_packages
 from synapse.machine_loads import PYTHON, MachineLoad
 from synapse.offers import Offer
 from tests.parts.on_page import opened, text_of
@@ -24,12 +26,82 @@ LOAD = MachineLoad(
 NAMES = ['annex-1', 'annex-2']
 
 
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No scheduler starts."""
+    monkeypatch.setattr('synapse.cluster.machines.Machines.start', AsyncMock())
+
+
+@pytest.mark.usefixtures('quiet')
+async def test_others_may_join_until_that_is_ended_also_after_a_restart(tmp_path: Path) -> None:
+    async with opened(tmp_path, MachinesCard) as it:
+        it.press('Let others join')
+        await it.until(lambda: it.all(role='alertdialog'))
+        assert 'at a port of this machine (8786)' in text_of(it.all(role='alertdialog')[0])
+        it.press('Let them join')
+        await it.until(lambda: 'The scheduler of the cluster is not there yet.' in text_of(it.part))
+        await it.room.roster.close()
+
+    async with opened(tmp_path, MachinesCard) as it:
+        await it.room.roster.start()
+        assert it.room.roster.is_open
+        it.room.roster.update({'annex': Offer(2)}, ())
+        await it.until(lambda: 'annex' in text_of(it.part))
+
+        it.press('Stop it')
+        await it.until(lambda: it.all(role='alertdialog'))
+        it.press('Stop it', within=it.all(role='alertdialog')[0])
+
+        await it.until(lambda: it.all(aria_label='Let others join') or 'Let others join' in text_of(it.part))
+        assert 'annex' not in text_of(it.part)
+        await it.room.roster.close()
+
+    async with opened(tmp_path, MachinesCard) as it:
+        await it.room.roster.start()
+        assert not it.room.roster.is_open
+
+
+@pytest.mark.usefixtures('quiet')
+async def test_what_the_command_line_asks_for_is_not_ended_here_nor_kept(tmp_path: Path) -> None:
+    async with opened(tmp_path, MachinesCard, cluster='') as it:
+        await it.room.roster.start()
+        await it.until(lambda: 'not there yet' in text_of(it.part))
+        assert 'Stop it' not in text_of(it.part)
+        await it.room.roster.close()
+
+    async with opened(tmp_path, MachinesCard) as it:
+        await it.room.roster.start()
+        assert not it.room.roster.is_open
+
+
+async def test_without_their_packages_it_says_how_to_install_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, 'synapse.cluster.machines', None)
+    monkeypatch.setattr(cluster_packages, 'are_installed', lambda: False)
+    monkeypatch.setattr(cluster_packages, 'can_be_installed', lambda: False)
+    async with opened(tmp_path, MachinesCard) as it:
+        assert 'pip install "synapse[cluster]"' in text_of(it.part)
+        it.press('Let others join')
+        await it.until(lambda: it.all(role='alertdialog'))
+        it.press('Let them join')
+        await it.until(lambda: it.told)
+
+        assert it.told[0].startswith('The packages for other machines are missing.')
+        assert not it.room.roster.is_open
+        assert it.find('Let others join')
+
+    async with opened(tmp_path, MachinesCard, cluster='') as it:
+        await it.room.roster.start()
+        await it.until(lambda: 'Other machines cannot join. The packages for other' in text_of(it.part))
+
+
 async def test_it_says_how_others_join_and_shows_those_that_have(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, 'LOAD_SECONDS', 0.05)
     async with opened(tmp_path, MachinesCard) as it:
-        assert 'main.py --cluster' in text_of(it.part)
+        assert '--cluster' in text_of(it.part)
 
         it.room.roster.update({'annex': Offer(2, {'cores': 8, 'gpu': 1})}, ())
         await it.until(lambda: 'annex' in text_of(it.part))
