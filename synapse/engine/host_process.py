@@ -45,6 +45,8 @@ OnLine = Callable[[str], Awaitable[None] | None]
 
 MAX_MESSAGE_BYTES = 8 * 1000**2
 MAX_LINE_BYTES = 16 * 1024
+KILLED_SECONDS = 5.0
+"""A process that is still there this long after SIGKILL is kept alive by the system."""
 GRACE_SECONDS = 2.0
 """Between cancel and SIGTERM, and again between SIGTERM and SIGKILL, unless the host asks for more."""
 MOST_GRACE_SECONDS = 3600.0
@@ -215,8 +217,9 @@ class HostProcess:
                 return
         await asyncio.to_thread(self._remember_tree)
         self.signal_group(getattr(signal, 'SIGKILL', signal.SIGTERM))
-        self._at_once.clear()
-        if not await self._ends_within(5.0):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._pipes.exited.wait(), KILLED_SECONDS)
+        if self.is_alive:
             log.error(N_('host %s (pid %s) cannot be killed; the system keeps it alive'), self.host_id, self.pid)
             self._pipes.exited.set()
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from synapse.engine.child import ForkedChild
 from synapse.engine.engine import LocalEngine
+from synapse.engine.host_process import HostProcess
 from tests.parts.hosts import ELSEWHERE, WAYS, Bench, Heard, started
 
 pytestmark = pytest.mark.skipif(sys.platform == 'win32', reason='signals of POSIX')
@@ -189,3 +191,21 @@ async def test_three_hundred_children_in_sessions_of_their_own_are_ended(bench: 
 
     assert (heard.end, outcome.survivors) == ('cancelled', 0)
     assert len(outcome.ended) >= 300
+
+
+async def test_one_that_is_killed_twice_is_waited_for_as_long(caplog: pytest.LogCaptureFixture) -> None:
+    program = await asyncio.create_subprocess_exec('sleep', '621', start_new_session=True)
+    child = ForkedChild()  # its zygote has not noticed yet that it is gone
+    await child.connect()
+    child.pid = program.pid
+    host = HostProcess('twice', child)
+    outcome = asyncio.create_task(host.stop(now=True))
+    assert await program.wait() == -9
+
+    host.end_soon()
+    await asyncio.wait({outcome}, timeout=0.2)
+
+    assert host.is_alive
+    child.end(-9)
+    assert (await outcome).returncode == -9
+    assert caplog.messages == []
