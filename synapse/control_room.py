@@ -224,6 +224,7 @@ class ControlRoom:
             else _saved_workers(preferences, settings),
             labels=settings.offer,
             away=lambda: _away(roster),
+            disk_free=loads.disk_free,
             min_free_bytes=settings.min_free_bytes,
             zone=here.name,
             planned=event_store.planned_work,

@@ -80,6 +80,11 @@ class MachineLoads:
         """Return the last measurement of a machine; None if it has not said anything yet."""
         return self._loads.get(name)
 
+    def disk_free(self, name: str) -> int | None:
+        """Return the free bytes where a machine keeps runs; None if it has not said that yet."""
+        load = self._loads.get(name)
+        return None if load is None else load.disk_free
+
     def report(self, name: str, load: MachineLoad) -> None:
         """Take a measurement of a machine, and publish it."""
         self._loads[name] = load

@@ -47,12 +47,13 @@ class RunCommand(Pipeline):
         default=None,
         title=N_('Script'),
         description=N_('A script file to run instead of a command: by the program of its #! line, else by its suffix.'),
+        json_schema_extra={'x-here': True},  # what lies beside it is not on other machines
     )
     cwd: Path | None = Field(
         default=None,
         title=N_('Folder'),
         description=N_('Where it starts; empty for the folder of the script, or a new folder for a command.'),
-        json_schema_extra={'x-folder': True},
+        json_schema_extra={'x-folder': True, 'x-here': True},
     )
     env: dict[str, str] = Field(
         default={}, title=N_('Environment'), description=N_('Variables to add to the inherited ones.')

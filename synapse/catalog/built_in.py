@@ -37,7 +37,7 @@ def remembered_built_in(kept: Path) -> list[PipelineInfo]:
 
 
 def _info(item: dict[str, Any]) -> PipelineInfo:
-    return PipelineInfo(**item | {name: tuple(item[name]) for name in ('steps', 'accepts', 'helpers')})
+    return PipelineInfo(**item | {name: tuple(item[name]) for name in ('steps', 'accepts', 'helpers', 'here_with')})
 
 
 def _stamp() -> str:

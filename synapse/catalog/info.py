@@ -44,6 +44,8 @@ class PipelineInfo:
     """Whether a run that ends with the control room is only marked, or retried at the next start: `mark` or `retry`."""
     limits: dict[str, Any] = field(default_factory=dict)
     """Those that it declares: `nice`, `ionice`, sizes in bytes, and `stall_after` in seconds."""
+    here_with: tuple[str, ...] = ()
+    """Parameters which, if they are given, keep a run on this machine."""
     token_scope: str | None = None
     """What a token of the API that its runs get may do; None for no token."""
 
@@ -58,7 +60,14 @@ class PipelineInfo:
     def as_json(self) -> dict[str, Any]:
         """Return the fields of the API, without the paths of the files."""
         values = asdict(self)
-        del values['file'], values['origin'], values['helpers'], values['token_scope'], values['color']
+        del (
+            values['file'],
+            values['origin'],
+            values['helpers'],
+            values['token_scope'],
+            values['color'],
+            values['here_with'],
+        )
         if self.on_interrupt == 'mark':
             del values['on_interrupt']
         if not self.limits:
@@ -95,7 +104,7 @@ def _built_in_info(name: str) -> PipelineInfo:
 
 def info_of(described: dict[str, Any]) -> PipelineInfo:
     """Build it from what `synapse.pipelines.describe` returns."""
-    lists = {name: tuple(described[name]) for name in ('steps', 'accepts')}
+    lists = {name: tuple(described.get(name, ())) for name in ('steps', 'accepts', 'here_with')}
     return PipelineInfo(**described | lists)
 
 

@@ -77,18 +77,21 @@ def describe(pipeline: type[Pipeline]) -> dict[str, Any]:
         raise BrokenPipeline(
             _('The pipeline {name} has no step. Mark at least one method with @step.', name=pipeline.__name__)
         )
+    schema = schema_of(pipeline)
+    here_with = [name for name, field in schema.get('properties', {}).items() if field.get('x-here')]
     return {
         'name': pipeline.__name__,
         'title': title_of(pipeline),
         'description': inspect.cleandoc(pipeline.__doc__ or ''),
         'steps': [item.as_json() for item in steps],
-        'schema': schema_of(pipeline),
+        'schema': schema,
         'accepts': list(_suffixes(pipeline)),
         'max_parallel': _positive(pipeline),
         'token_scope': options.token_scope,
         **({'on_interrupt': options.on_interrupt} if options.on_interrupt == 'retry' else {}),
         **({'color': options.color} if options.color else {}),
         **({'limits': options.limits} if options.limits else {}),
+        **({'here_with': here_with} if here_with else {}),
     }
 
 

@@ -1,6 +1,6 @@
 """What the parts of `Runs` share."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,11 @@ class RunContext:
     auth: Auth | None = None
     run_log_bytes: Callable[[], int] = lambda: RUN_BYTES
     min_free_bytes: int = 0
+
+    def here_with(self, pipeline: str) -> Sequence[str]:
+        """Return the parameters of a pipeline which, if they are given, keep a run on this machine."""
+        info = self.catalog.find(pipeline)
+        return info.here_with if info is not None else ()
 
     def limits_of(self, pipeline: str) -> Mapping[str, Any]:
         """Return the limits that a pipeline declares, by their names; none if there is no such pipeline."""

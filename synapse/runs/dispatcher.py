@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from storage.files import StorageError, free_bytes
-from synapse.language import N_, Nn_, _, counted, joined
+from synapse.language import N_, _
 from synapse.log.log import Level
-from synapse.offers import Amounts, fits, needs_words
+from synapse.offers import Amounts
 from synapse.waiting import Timer
 
 from .context import RunContext
@@ -17,6 +17,7 @@ from .jobs import RunJobs
 from .lifecycle_log import SOURCE
 from .live_run import LiveRun
 from .messages import QueueChanged, RunChanged, RunDispatched, RunLost
+from .places import Kind, Places
 from .records import RunRecord, RunState
 from .space import Space
 from .workers import Workers
@@ -30,8 +31,6 @@ SPACE_KNOWN_SECONDS = 1.0
 CLOSING_SECONDS = 8.0
 ENDED_SECONDS = 1.0
 """How much longer than its program the process of a run may take to end."""
-MOST_NAMED = 3
-"""So many machines are named that a run could use if they got runs."""
 
 
 class Dispatcher:
@@ -40,6 +39,7 @@ class Dispatcher:
     A paused run keeps its worker, except while it waits for an answer.
 
     :param away: see `Runs`
+    :param disk_free: see `Runs`
     """
 
     def __init__(
@@ -51,13 +51,14 @@ class Dispatcher:
         workers: int,
         labels: Amounts | None = None,
         away: Callable[[], Mapping[str, Amounts]] = dict,
+        disk_free: Callable[[str], int | None] = lambda machine: None,
     ) -> None:
         self.workers = Workers(workers, labels)
+        self._places = Places(context, self.workers, away, disk_free)
         self.notice = ''
         """Why nothing starts although runs wait; empty while all is well."""
         self.nowhere: Mapping[str, str] = {}
         """By the id of each waiting run that no machine can take: what it needs."""
-        self._away = away
         self._context = context
         self._jobs = jobs
         self._estimates = estimates
@@ -172,6 +173,7 @@ class Dispatcher:
         running = [live.run.pipeline for live in self._live.values()]
         parked = self._context.unfinished.parked.values()
         events = {run.event_id for run in (*(live.run for live in self._live.values()), *parked)}
+        tried: dict[Kind, str | None] = {}
         for run in self._queue:
             if self._queue.is_paused and not run.is_waiting:  # one that has its answer has started long ago
                 continue
@@ -180,39 +182,18 @@ class Dispatcher:
             limit = self.limit_of(run.pipeline)
             if limit is not None and running.count(run.pipeline) >= limit:
                 continue
-            worker = self.workers.free_for(self._needs_of(run.pipeline), self._taken_on)
-            if worker is not None:
+            kind = self._places.kind_of(run)
+            if kind not in tried:
+                tried[kind] = self._places.worker_for(kind, ((live.machine, live.run) for live in self._live.values()))
+            if (worker := tried[kind]) is not None:
                 return run, worker
         return None
-
-    def _needs_of(self, pipeline: str) -> Amounts:
-        needs: Amounts = self._context.limits_of(pipeline).get('needs') or {}
-        return needs
-
-    def _taken_on(self, machine: str) -> list[Amounts]:
-        return [self._needs_of(live.run.pipeline) for live in self._live.values() if live.machine == machine]
-
-    def _find_machines(self) -> None:
-        needs = {pipeline: self._needs_of(pipeline) for pipeline in {run.pipeline for run in self._queue}}
-        words = {name: self._machine_words(much) for name, much in needs.items() if self.workers.has_nowhere(much)}
-        self.nowhere = {run.id: words[run.pipeline] for run in self._queue if run.pipeline in words} if words else {}
-
-    def _machine_words(self, needs: Amounts) -> str:
-        """Return `a machine with gpu 1; annex has it and gets no new runs`."""
-        words = [_('a machine with {needs}', needs=needs_words(needs))]
-        if drained := self.workers.drained_with(needs):
-            gets_none = Nn_('{machines} has it and gets no new runs', '{machines} have it and get no new runs')
-            words.append(counted(gets_none, len(drained), machines=_named(drained)))
-        if away := [name for name, has in self._away().items() if fits(needs, has)]:
-            is_away = Nn_('{machines} has it and is not connected', '{machines} have it and are not connected')
-            words.append(counted(is_away, len(away), machines=_named(away)))
-        return joined(*words, by='; ')
 
     async def _find_space(self) -> None:
         """Show on the waiting runs what they need that is not there, and look again for space later."""
         if self.workers.free is not None:
             await self._space.look([*self._queue])
-        self._find_machines()
+        self.nowhere = self._places.nowhere(self._queue)
         missing = {**self._space.missing, **self.nowhere}
         for run in [run for run in self._queue if run.waits_for != missing.get(run.id, '')]:
             waiting = run.changed(waits_for=missing.get(run.id, ''))
@@ -221,7 +202,7 @@ class Dispatcher:
                 text = _('Run #{number} waits for {waits_for}', number=run.number, waits_for=waiting.waits_for)
                 self._context.log.append(Level.WARNING, text, source=SOURCE, run=run.id)
             self._context.bus.publish(RunChanged(waiting))
-        if self._space.missing:
+        if self._space.missing or self._places.is_any_full:
             self._look_again.start(SPACE_SECONDS, self._wake.set)
 
     async def _has_space(self) -> bool:
@@ -267,8 +248,3 @@ class Dispatcher:
         if live.run.state.is_final:
             await self._context.log.saved(self._context.log.last_seq)
             await asyncio.to_thread(self._context.folders.forget_result, live.run.id)
-
-
-def _named(machines: Sequence[str]) -> str:
-    named = ', '.join(machines[:MOST_NAMED])
-    return f'{named}, …' if len(machines) > MOST_NAMED else named

@@ -66,6 +66,7 @@ class Runs(KnownRuns):
     :param workers: how many runs may run at the same time
     :param labels: what this machine offers, by which pipelines may choose it
     :param away: returns what other machines have, by name, that belong to the cluster and are not connected
+    :param disk_free: returns the free bytes of the disk of another machine, as far as they are known
     :param min_free_bytes: nothing starts while the disk has less free space
     :param zone: of the wall times in messages and log lines
     :param planned: see `Planned`; files and runs that these name are kept
@@ -86,6 +87,7 @@ class Runs(KnownRuns):
         workers: int,
         labels: Amounts | None = None,
         away: Callable[[], Mapping[str, Amounts]] = dict,
+        disk_free: Callable[[str], int | None] = lambda machine: None,
         min_free_bytes: int = 0,
         zone: str = 'UTC',
         planned: Planned = lambda: (),
@@ -127,7 +129,9 @@ class Runs(KnownRuns):
         self.finder = Finder(context)
         self.taken = TakenFiles(store)
         """Which versions of files were taken for runs, by watch folders and by events."""
-        self._dispatcher = Dispatcher(context, self._jobs, self.estimates, workers=workers, labels=labels, away=away)
+        self._dispatcher = Dispatcher(
+            context, self._jobs, self.estimates, workers=workers, labels=labels, away=away, disk_free=disk_free
+        )
         self._pause = QueuePause(context)
         self._parked = ParkedRuns(context, self._dispatcher.add_waiting)
         self._answers = Answers(context, self._parked)

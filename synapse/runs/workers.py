@@ -72,22 +72,23 @@ class Workers:
     def _free(self) -> Iterator[str]:
         return (name for name in self._wanted if self._runs[name] is None and self.machine_of(name) not in self.drained)
 
-    def free_for(self, needs: Amounts, taken: Callable[[str], Iterable[Amounts]]) -> str | None:
+    def free_for(
+        self, needs: Amounts, taken: Callable[[str], Iterable[Amounts]], has_space: Callable[[str], bool]
+    ) -> str | None:
         """Return the first worker without a run whose machine has what a run needs.
 
         :param taken: returns what each live run on a machine takes
+        :param has_space: returns whether there is room on the disk of a machine
         """
-        if not needs:
-            return self.free
         for name in self._free():
             machine = self.machine_of(name)
-            if fits(needs, self.has[machine], taken(machine)):
+            if fits(needs, self.has[machine], taken(machine)) and has_space(machine):
                 return name
         return None
 
-    def has_nowhere(self, needs: Amounts) -> bool:
-        """Whether no machine that gets new runs has what a run needs, even if it is idle."""
-        return bool(needs) and not any(fits(needs, has) for name, has in self.has.items() if name not in self.drained)
+    def used_with(self, needs: Amounts) -> list[str]:
+        """Return the machines that have what a run needs, and get new runs."""
+        return [name for name, has in self.has.items() if name not in self.drained and fits(needs, has)]
 
     def drained_with(self, needs: Amounts) -> list[str]:
         """Return the machines that have what a run needs, and get no new runs."""

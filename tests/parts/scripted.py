@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +126,15 @@ class KeptStates(RunStore):
 class House:
     """Real runs, store, log and bus around a scripted engine."""
 
-    def __init__(self, data: Path, *, workers: int = 2, store: RunStore | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        workers: int = 2,
+        store: RunStore | None = None,
+        disk_free: Callable[[str], int | None] = lambda machine: None,
+        **options: Any,
+    ) -> None:
         data.mkdir(exist_ok=True)
         self.bus, self.status, self.engine = Bus(), Status(), ScriptedEngine()
         self.catalog: Any = OnePipeline(**options)
@@ -143,6 +151,7 @@ class House:
             status=self.status,
             folder=data / 'runs',
             workers=workers,
+            disk_free=disk_free,
         )
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from synapse.offers import Offer
-from synapse.runs.messages import RunChanged
-from synapse.runs.records import RunRecord
+from synapse.runs.messages import QueueChanged, RunChanged
+from synapse.runs.records import RunRecord, RunState
 from tests.parts.scripted import House, opened
 
 GPU = {'needs': {'gpu': 1.0}}
@@ -64,3 +64,33 @@ async def test_many_machines_are_not_all_named(house: House) -> None:
     run = await house.runs.create('Work', {})
 
     await waits_for(house, run, 'a machine with gpu 1; annex, barn, cave, … have it and get no new runs')
+
+
+async def test_a_run_whose_parameter_is_only_here_waits_for_this_machine(house: House) -> None:
+    house.catalog.info = replace(house.catalog.info, limits={}, here_with=('cwd',))
+    house.runs.offer_machines({'annex': Offer(2)})
+    await house.runs.create('Work', {})
+    await house.engine.next_host()
+
+    stays = await house.runs.create('Work', {'cwd': '/srv/photos'})
+    goes = await house.runs.create('Work', {'cwd': None})
+    await house.engine.next_host()
+
+    assert [live.id for live in house.runs.on_machine('annex')] == [goes.id]
+    assert (await house.runs.get(stays.id)).state is RunState.QUEUED
+    assert (await house.runs.get(stays.id)).waits_for == ''
+
+
+async def test_a_machine_with_too_little_free_space_gets_no_run(tmp_path: Path) -> None:
+    free = {'annex': 62_900_000}
+    limits = {**GPU, 'needs_free': 100_000_000}
+    async with opened(tmp_path / 'data', workers=1, limits=limits, disk_free=free.get) as house:
+        house.runs.offer_machines({'annex': ANNEX})
+        run = await house.runs.create('Work', {})
+
+        await waits_for(house, run, 'a machine with gpu 1; annex has it and too little free space')
+        free['annex'] = 100_000_000
+        house.bus.publish(QueueChanged())
+        await house.engine.next_host()
+
+        assert [live.id for live in house.runs.on_machine('annex')] == [run.id]

@@ -4,6 +4,10 @@ from synapse.offers import Offer
 from synapse.runs.workers import Workers
 
 
+def has_space(machine: str) -> bool:
+    return True
+
+
 def test_more_workers_are_free_at_once() -> None:
     workers = Workers(1)
     workers.give('worker-1', 'a')
@@ -44,13 +48,13 @@ def test_what_works_on_the_files_of_this_machine_goes_to_no_other() -> None:
     workers.offer({'annex': Offer(2, {'cores': 8})})
     needs = {'here': 1.0}
 
-    assert workers.free_for(needs, lambda machine: []) == 'worker-1'
-    assert workers.free_for(needs, lambda machine: [needs, needs]) == 'worker-1'
+    assert workers.free_for(needs, lambda machine: [], has_space) == 'worker-1'
+    assert workers.free_for(needs, lambda machine: [needs, needs], has_space) == 'worker-1'
     workers.give('worker-1', 'a')
 
     assert workers.free == 'annex-1'
-    assert workers.free_for(needs, lambda machine: [needs]) is None
-    assert not workers.has_nowhere(needs)
+    assert workers.free_for(needs, lambda machine: [needs], has_space) is None
+    assert workers.used_with(needs) == ['']
 
 
 def test_a_drained_machine_finishes_its_run_and_counts_no_more_for_those_that_wait() -> None:
@@ -60,6 +64,6 @@ def test_a_drained_machine_finishes_its_run_and_counts_no_more_for_those_that_wa
     workers.drained.add('annex')
 
     assert (len(workers), workers.usable) == (3, 2)
-    assert workers.has_nowhere({'gpu': 1})
+    assert workers.used_with({'gpu': 1}) == []
     assert workers.drained_with({'gpu': 1}) == ['annex']
     assert workers.drained_with({'gpu': 2}) == []
