@@ -1,5 +1,6 @@
 """Which machine a run may use: what its pipeline needs against what each machine offers and its live runs leave."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ HERE = ''
 ONLY_HERE = 'here'
 """The label that no other machine has, for runs that work on the files of this one."""
 CORES, MEMORY = 'cores', 'memory'
+
+_ROUNDED = 1 - 1e-9
+"""Shares such as 0.9 and 0.1 of a GPU do not add up to 1 in binary, and the last tenth would wait for ever."""
 
 Amounts = Mapping[str, float]
 
@@ -35,7 +39,10 @@ def offer_here(labels: Amounts) -> dict[str, float]:
 def fits(needs: Amounts, has: Amounts, taken: Iterable[Amounts] = ()) -> bool:
     """Whether a machine has what a run needs, beside what its live runs take."""
     used = list(taken)
-    return all(has.get(name, 0) - sum(each.get(name, 0) for each in used) >= much for name, much in needs.items())
+    return all(
+        has.get(name, 0) - math.fsum(each.get(name, 0) for each in used) >= much * _ROUNDED
+        for name, much in needs.items()
+    )
 
 
 def needs_words(needs: Amounts) -> str:

@@ -61,8 +61,8 @@ class Pipeline(BaseModel):
     `Field(json_schema_extra={...})` says more: `'x-folder': True` for a folder, `'x-new': True` for a file that the run
     creates, `'x-extra': True` for a file that accompanies another, so that an event does not offer to look for the
     newest, `'x-multiline': True` for a text of several lines, `'x-labels': {'mux': 'as a track'}` for what people see
-    instead of the values of a choice, `'x-here': True` for what other machines do not have: a run that is given it stays
-    on this one.
+    instead of the values of a choice, `'x-here': True` for what other machines do not have: with it a run stays on this
+    one.
 
     **State** for later steps goes into fields or private attributes (`_poster: Path | None = None`). Both are saved as
     JSON after each step, so that a retry can start from any step.
