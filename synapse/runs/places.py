@@ -67,9 +67,13 @@ class Places:
     def nowhere(self, queue: Iterable[RunRecord]) -> dict[str, str]:
         """Return what each run that no machine can take waits for, by its id."""
         self.is_any_full = False
-        kinds = {run.id: self.kind_of(run) for run in queue}
-        words = {kind: self._words(kind) for kind in dict.fromkeys(kinds.values()) if self._has_nowhere(kind)}
-        return {id: words[kind] for id, kind in kinds.items() if kind in words} if words else {}
+        runs = tuple(queue)
+        # Runs are looked at one by one only if some of them have to wait: thousands may be in the queue.
+        pipelines = {run.pipeline for run in runs}
+        kinds = (Kind(pipeline, stays=stays) for pipeline in pipelines for stays in (False, True))
+        words = {kind: self._words(kind) for kind in kinds if self._has_nowhere(kind)}
+        waiting = ((run.id, self.kind_of(run)) for run in runs) if words else ()
+        return {id: words[kind] for id, kind in waiting if kind in words}
 
     def _needs_of(self, kind: Kind) -> Amounts:
         needs: Amounts = self._context.limits_of(kind.pipeline).get('needs') or {}
