@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from distributed.core import Server
 
-from synapse.cluster import joining
+from synapse.cluster import knocking
 from synapse.cluster.identity import new_code, security_of
-from synapse.cluster.joining import NotJoined, knock
+from synapse.cluster.knocking import NotJoined, knock
+from synapse.cluster.names import name_of
 from tests.parts.harness import ROOT, SynapseUnderTest, wait_until
 from tests.parts.machines import MachineUnderTest, join_line
 from tests.parts.receivers import free_port, http_receiver
@@ -53,7 +54,7 @@ async def test_a_port_of_something_else(tmp_path: Path) -> None:
 
 
 async def test_a_port_that_never_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joining, 'REACHED_SECONDS', 0.5)
+    monkeypatch.setattr(knocking, 'REACHED_SECONDS', 0.5)
     with socket.create_server(('127.0.0.1', 0)) as silent:
         told = await reason(tmp_path, f'tls://127.0.0.1:{silent.getsockname()[1]}')
 
@@ -122,9 +123,24 @@ def test_a_second_machine_of_a_name_waits_until_that_is_free(room: SynapseUnderT
         assert len(second.lines) == 1
 
         assert first.stop() == 0
+        assert first.lines[1:] == [f'maquina-do-Joao has left the cluster at {line[0]}.']
         second.wait_for('has joined')
     finally:
         second.stop(signal.SIGTERM)
+
+
+@pytest.mark.timeout(240)
+def test_no_other_machine_may_be_called_as_the_first_one(room: SynapseUnderTest, tmp_path: Path) -> None:
+    name = name_of()
+    machine = MachineUnderTest(tmp_path / 'other', *join_line(room))
+    try:
+        machine.wait_for(f'a machine called {name} is there already. Give this one another name with --name.')
+        with room.api as api:
+            assert [one['id'] for one in api.get('/machines').json()] == ['local']
+    finally:
+        assert machine.stop() == 0
+    assert len(machine.lines) == 2
+    assert machine.lines[-1] == 'Stopped.'
 
 
 @pytest.mark.timeout(240)

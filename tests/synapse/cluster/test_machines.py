@@ -131,6 +131,9 @@ def test_a_killed_machine_interrupts_its_runs_and_another_takes_the_next(room: S
     ended = room.wait_for_run(run['id'], 'interrupted', timeout=15)
 
     assert ended['error']['message'] == 'The machine annex was lost at EXECUTE.'
+    assert warnings(room) == [
+        f'Run #{run["number"]} was interrupted after LENGTH: The machine annex was lost at EXECUTE.'
+    ]
     assert states(room) == {'local': 'up', 'annex': 'lost'}
     machine.wait_until_empty()
     other = join('shed')
@@ -167,6 +170,8 @@ def test_a_frozen_machine_costs_the_run_it_has_and_no_other(room: SynapseUnderTe
     machine.process.send_signal(signal.SIGCONT)
     room.wait_for_run(waiting['id'], 'succeeded', timeout=60)
     machine.wait_until_empty()
+    machine.wait_for(f'Run #{run["number"]} was ended here: its control room is gone.')
+    assert not [line for line in machine.lines if 'TLS handshake' in line or run['id'] in line]
 
 
 @pytest.mark.parametrize('how', ['by hand', 'by an event'])
@@ -457,6 +462,11 @@ def test_a_killed_scheduler_is_started_again_and_the_machine_joins_it(room: Syna
     wait_until(lambda: sum('has joined' in line for line in machine.lines) == 2, timeout=60)
     again = room.create_run('RunCommand', command=['true'])
     room.wait_for_run(again['id'], 'succeeded')
+    assert sorted(warnings(room)) == [
+        f'Run #{run["number"]} was interrupted after LENGTH: The machine annex was lost at EXECUTE.',
+        'the scheduler of the cluster is gone',
+    ]
+    assert said_of_machines(room) == 1
 
 
 def test_a_removed_machine_ends_and_is_refused_while_the_runs_of_others_go_on(
@@ -554,6 +564,21 @@ def test_a_machine_that_cannot_be_reached_gets_no_runs_and_it_is_said_what_to_do
     wait_until(lambda: states(room) == {'local': 'up'}, timeout=20)
 
 
+def warnings(room: SynapseUnderTest) -> list[str]:
+    """What the log has beside news."""
+    with room.api as api:
+        entries = api.get('/logs', params={'limit': 500}).json()['entries']
+    found = [entry['message'] for entry in entries if entry['level'] in ('warning', 'error', 'critical')]
+    return [re.sub(r'after [^:]*:', 'after LENGTH:', message) for message in found]
+
+
+def said_of_machines(room: SynapseUnderTest) -> int:
+    """How many lines its terminal has after the two that say where it is; none of them is of Dask."""
+    lines = room.output[2:]
+    assert all(line.startswith('Other machines ') for line in lines), lines
+    return len(lines)
+
+
 def states(room: SynapseUnderTest) -> dict[str, str]:
     with room.api as api:
         return {machine['id']: machine['state'] for machine in api.get('/machines').json()}
@@ -584,7 +609,7 @@ def test_the_api_and_the_command_line_tell_how_machines_are_and_drain_one(room: 
         run = elsewhere(room, 'echo up; sleep 600')
 
         here, annex = api.get('/machines').json()
-        drained = command(room, 'machines', 'drain', 'annex')
+        drained = command(room, 'machines', 'drain', 'annex', '--language', 'pt-BR')
         states = [machine['state'] for machine in api.get('/machines').json()]
         shown = command(room, 'machines', 'resume', 'annex')
         unknown = command(room, 'machines', 'remove', 'barn')
@@ -593,8 +618,9 @@ def test_the_api_and_the_command_line_tell_how_machines_are_and_drain_one(room: 
     assert annex.items() >= {'id': 'annex', 'local': False, 'state': 'up', 'places': 2, 'runs': [run['id']]}.items()
     assert annex['load'].keys() == {'cpu_percent', 'memory_used_bytes', 'memory_bytes', 'disk_free_bytes'}
     assert annex['cores'] == os.cpu_count()
+    assert said_of_machines(room) == 1
     assert states == ['up', 'draining']
-    assert 'annex: 2 places, 1 run, gets no new runs, CPU ' in drained.stdout
+    assert 'annex: 2 vagas, 1 execução, ' in drained.stdout
     assert 'annex: 2 places, 1 run, CPU ' in shown.stdout
     assert (unknown.returncode, unknown.stderr) == (1, "No machine is called 'barn'.\n")
 
