@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -183,7 +183,7 @@ class RemoteHost:
             self.link.post(STOP, True)  # it has a place there already
             self._end(HostExit(1, None, fault=reason))
             return
-        await self.link.send(JOB, json.dumps({'job': self._job, 'given': places}))
+        await self.link.send(JOB, json.dumps({'job': {**self._job, 'machine': self.machine}, 'given': places}))
 
     def _leave(self, entry: Entry) -> None:
         self._say('warning', left_behind(entry))
@@ -264,9 +264,9 @@ class RemoteHost:
     def _with_own_paths(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return a message or a saved state in which the folders of the other machine are those of this one.
 
-        What programs have printed stays as it was.
+        What programs have printed stays as it was, unlike entries of the log that are about a place in a file.
         """
-        if document.get('t') in (Kind.LOGS, Kind.RAW):
+        if document.get('t') == Kind.RAW:
             return document
         own = {str(self._elsewhere): str(self._folder)}
         if self._job['origin']:
@@ -277,7 +277,15 @@ class RemoteHost:
                 text = text.replace(there, here)
             return text
 
+        if document.get('t') == Kind.LOGS:
+            return {**document, 'e': [mapped(entry, change) if _has_place(entry) else entry for entry in document['e']]}
         return dict(mapped(document, change))
+
+
+def _has_place(entry: Sequence[Any]) -> bool:
+    """Whether an entry of `Logs` is an error or a warning of Python, with its file and line."""
+    found = entry[5]
+    return isinstance(found, dict) and 'file' in found
 
 
 def _exit_of(document: Mapping[str, Any]) -> HostExit:

@@ -111,6 +111,36 @@ def test_files_code_and_results_travel_and_a_retry_goes_on(room: SynapseUnderTes
     assert printed == [f'made 6000000 at {machine.folder / "machine"}']
 
 
+def test_a_package_that_is_missing_there_is_told_with_the_machine_and_the_own_file(
+    room: SynapseUnderTest, join: Join
+) -> None:
+    room.write_pipeline('misses.py', MISSES)
+    room.wait_for_pipeline('Misses')
+    join('annex')
+    room.create_run('RunCommand', command=['sleep', '600'])
+
+    run = room.create_run('Misses')
+    error = room.wait_for_run(run['id'], 'failed')['error']
+
+    assert error['hint'] == 'Install it on annex: python -m pip install roomonly'
+    [entry] = [entry for entry in lines(room, run) if 'Traceback' in entry['message']]
+    own = str(room.data / 'pipelines' / 'misses.py')
+    assert own in entry['message']
+    assert entry['fields']['file'] == own
+    assert not [line for line in lines(room, run) if 'machine/pipelines' in str(line)]
+
+
+MISSES = """
+from synapse import Pipeline, step
+
+
+class Misses(Pipeline):
+    @step
+    def look(self, run):
+        import roomonly
+"""
+
+
 def test_stop_leaves_no_process_there(room: SynapseUnderTest, join: Join) -> None:
     machine = join('annex')
     run = elsewhere(room, GRANDCHILD)
@@ -573,8 +603,8 @@ def warnings(room: SynapseUnderTest) -> list[str]:
 
 
 def said_of_machines(room: SynapseUnderTest) -> int:
-    """How many lines its terminal has after the two that say where it is; none of them is of Dask."""
-    lines = room.output[2:]
+    """How many lines its terminal has beside the two that say where it is; none of them is of Dask."""
+    lines = [line for line in room.output if not line.startswith(('Synapse is ready at ', 'http'))]
     assert all(line.startswith('Other machines ') for line in lines), lines
     return len(lines)
 
