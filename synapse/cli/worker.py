@@ -8,7 +8,7 @@ import sys
 from storage.files import StorageError, make_private_folder
 from storage.folder_lock import FolderLock, LockHeld
 from synapse import program
-from synapse.language import _, spoken
+from synapse.language import _, joined, spoken
 from synapse.log.handler import message_of
 
 from .arguments import CommandLine
@@ -57,7 +57,8 @@ def be_worker(command: CommandLine) -> int:
     try:
         if not code and command.at.startswith('tls:') and not has_own_certificates():
             text = _('The code of the cluster is missing. The first machine prints the whole line to paste.')
-            say(f'{text} {program.NAME} worker {command.at} --code CODE')
+            line = f'{program.NAME} worker {command.at} --code CODE'
+            say(joined(text, _('Like this: {command}', command=line)))
             return 2
         name = name_of(command.machine)
         return asyncio.run(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from distributed.core import Server
 
+from synapse.cli.arguments import parse
 from synapse.cluster import knocking
 from synapse.cluster.identity import new_code, security_of
 from synapse.cluster.knocking import NotJoined, knock
@@ -83,6 +84,12 @@ def worker(tmp_path: Path, *arguments: str) -> 'subprocess.CompletedProcess[str]
         (['--name', 'worker'], 'Synapse itself uses the name worker: choose another one with --name.'),
         (['--name', 'local'], 'Synapse itself uses the name local: choose another one with --name.'),
         (['--name', '日本'], "'日本' has neither letters from A to Z nor digits: choose another name with --name."),
+        (['--cluster'], '--cluster belongs to the first machine: a worker has no use for it. Try: '),
+        (['--port', '9999'], '--port belongs to the first machine: a worker has no use for it. Try: '),
+        (['--listen', ''], "'' isn't an address of this machine, such as 10.0.0.6 or 10.0.0.6:8790. Try: "),
+        (['--name', ''], '--name takes a text, not nothing. Try: '),
+        (['--code', ' '], '--code takes a text, not nothing. Try: '),
+        (['--offer', 'gpu=1', '--offer', 'gpu=2'], '--offer: gpu is given twice. Try: '),
         (['--offer', 'here'], '--offer: here is reserved for runs that only the first machine may carry out.'),
         (['--offer', 'gpu=-1'], "--offer: 'gpu=-1' offers nothing: the amount is more than 0."),
         (['--offer', 'gpu=many'], "--offer: 'gpu=many' isn't an offer such as gpu=1: its amount is a number."),
@@ -102,6 +109,43 @@ def test_a_port_that_is_none_is_no_address(tmp_path: Path) -> None:
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
     assert (done.returncode, done.stderr.startswith("'tls://127.0.0.1:99999' isn't an address")) == (2, True)
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        [' tls://127.0.0.1:1/ ', '--code', CODE],
+        [f'python main.py worker tls://127.0.0.1:1 --code {CODE}'],
+        [f'tls://127.0.0.1:1 --code {CODE}', '--name', 'annex'],
+    ],
+)
+def test_an_address_or_a_whole_line_is_taken_as_it_was_pasted(words: list[str]) -> None:
+    command = parse(['worker', *words])
+
+    assert (command.at, command.code) == ('tls://127.0.0.1:1', CODE)
+    assert command.machine == ('annex' if 'annex' in words else '')
+
+
+@pytest.mark.parametrize('line', ['python main.py worker', 'x://y'])
+def test_a_pasted_line_without_an_address_is_told_without_its_code(
+    line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(['worker', f'{line} --code {CODE}'])
+
+    told = capsys.readouterr().err
+    assert "isn't an address such as tls://10.0.0.5:8786" in told
+    assert CODE not in told
+
+
+def test_a_missing_code_is_told_with_an_example(tmp_path: Path) -> None:
+    line = [sys.executable, 'main.py', 'worker', 'tls://127.0.0.1:1', '--data', str(tmp_path)]
+    done = subprocess.run(
+        line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.endswith('paste. Like this: python main.py worker tls://127.0.0.1:1 --code CODE\n')
 
 
 @pytest.fixture
