@@ -410,6 +410,9 @@ def test_a_run_goes_where_what_it_needs_is_and_else_waits_visibly(room: SynapseU
     room.wait_for_pipeline('Paints')
     run = room.create_run('Paints')
     wait_until(lambda: room.run(run['id'])['waits_for'] == 'a machine with gpu 1', timeout=20)
+    assert command(room, 'queue').stdout == (
+        f'Open. 0 running, 1 waiting.\nRun #{run["number"]} waits for a machine with gpu 1.\n'
+    )
 
     machine = MachineUnderTest(tmp_path / 'gpu', *join_line(room), '--name', 'gpu', '--offer', 'gpu=1')
     try:
