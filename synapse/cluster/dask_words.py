@@ -67,7 +67,7 @@ class DaskWords(logging.Handler):
         if not isinstance(error, ssl.SSLError) or isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
             return False
         host = str(remote).partition('://')[2].rpartition(':')[0]
-        text = _('A connection from {host} was refused: it has not the code of this cluster.', host=host)
+        text = _('A connection from {host} was refused: it does not have the code of this cluster.', host=host)
         return self._is_news(record, text)
 
     def _is_news(self, record: logging.LogRecord, text: str) -> bool:

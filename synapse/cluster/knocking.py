@@ -30,14 +30,15 @@ class OtherCode(NotJoined):
         super().__init__(_('its code is another one. Copy the whole line that the first machine prints.'))
 
 
-async def knock(address: str, security: Security) -> None:
+async def knock(address: str, security: Security, role: str = 'worker') -> None:
     """See whether a cluster answers and takes the certificates of this machine.
 
+    :param role: `worker` or `client`, which may have certificates of their own
     :raises OtherCode: if it does not take them
     :raises NotJoined: if there is none
     """
     host, _colon, port = address.partition('://')[2].rpartition(':')
-    arguments = security.get_connection_args('worker')
+    arguments = security.get_connection_args(role)
     context = arguments.get('ssl_context') if address.startswith('tls:') else None
     try:
         async with asyncio.timeout(REACHED_SECONDS):

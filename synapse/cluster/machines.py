@@ -217,7 +217,7 @@ class Machines:
             except SynapseError as error:
                 self._say_problem(joined(error.message, error.hint))
             except Exception as error:  # the edge: nobody would hear of it
-                log.exception('the cluster could not be joined')
+                log.exception(N_('the cluster could not be joined'))
                 self._say_problem(f'{type(error).__name__}: {error}')
             await asyncio.sleep(AGAIN_SECONDS)
 
@@ -272,7 +272,7 @@ class Machines:
     async def _knock(self, security: Security) -> None:
         """:raises NoCluster: if a scheduler elsewhere does not answer, or refuses this machine"""
         try:
-            await knock(self._at, security)
+            await knock(self._at, security, 'client')
         except NotJoined as error:
             text = _('The cluster at {address} cannot be reached: {reason}', address=self._at, reason=error.message)
             if not isinstance(error, OtherCode):

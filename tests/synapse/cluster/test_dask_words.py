@@ -57,7 +57,7 @@ async def test_who_has_another_code_is_told_once(server: str, tmp_path: Path, sa
             await connect(server, timeout=3, **stranger)
     await asyncio.sleep(0.3)
 
-    assert said == ['A connection from 127.0.0.1 was refused: it has not the code of this cluster.']
+    assert said == ['A connection from 127.0.0.1 was refused: it does not have the code of this cluster.']
 
 
 def test_what_we_say_ourselves_and_what_says_nothing_is_left_out(said: list[str]) -> None:

@@ -91,3 +91,20 @@ def test_a_code_is_refused_or_kept_and_others_join_with_it(first: SynapseUnderTe
         finally:
             room.stop()
     assert saved_code(room.data / 'cluster') == code
+
+
+def test_once_its_scheduler_is_gone_it_is_told_why(first: SynapseUnderTest, tmp_path: Path) -> None:
+    address, _, code = join_line(first)
+    room = guest(tmp_path, address, code)
+    try:
+        join_line(room)
+        first.stop()
+        told = f'Other machines cannot join. The cluster at {address} cannot be reached: nothing listens there.'
+        wait_until(lambda: any(line.startswith(told) for line in room.output), timeout=40)
+        with room.api as api:
+            entries = api.get('/logs', params={'limit': 100}).json()['entries']
+    finally:
+        room.stop()
+
+    assert [entry['source'] for entry in entries if entry['level'] in ('warning', 'error')] == ['synapse.cluster'] * 2
+    assert all(line.startswith(('http', 'Synapse ', 'Other machines ', 'Stop')) for line in room.output), room.output
