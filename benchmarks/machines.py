@@ -46,7 +46,18 @@ def machines(folder: Path) -> Iterator[SynapseUnderTest]:
     wait_until(lambda: any('worker tls://' in line for line in room.output), timeout=60)
     line = next(line for line in room.output if 'worker tls://' in line).split(' worker ')[1].split()
     worker = subprocess.Popen(
-        [sys.executable, 'main.py', 'worker', *line, '--offer', 'annex', '--data', str(folder / 'annex')],
+        [
+            sys.executable,
+            'main.py',
+            'worker',
+            *line,
+            '--name',
+            'annex',
+            '--offer',
+            'annex',
+            '--data',
+            str(folder / 'annex'),
+        ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

@@ -18,14 +18,13 @@ from storage import descriptors
 from storage.database import DamagedFile
 from storage.files import DiskFull, StorageError, free_bytes, make_private_folder, write_atomically
 from storage.folder_lock import FolderLock, LockHeld
-from synapse import program
 from synapse.backup.swapping import is_ready, swap
 from synapse.cli.window import log_of, open_window, problem_of_windows
 from synapse.control_room import ControlRoom, StopAsked
 from synapse.engine.engine import HostNotStarted
 from synapse.engine.login import LoginEnvironment, has_terminal
 from synapse.garbage import GarbageCollector
-from synapse.language import _, _n, formats, spoken
+from synapse.language import _, _n, answering_in, formats, own_language, spoken
 from synapse.records import now_utc
 from synapse.roster import RosterChanged
 from synapse.settings import Settings, command_with_data
@@ -331,20 +330,25 @@ def _announce(room: ControlRoom) -> None:
 def _announce_cluster(room: ControlRoom) -> None:
     """Print the line by which other machines join as soon as they can and whenever it changes, or why they cannot."""
     roster, told = room.roster, ''
+    code = f'$(cat {room.settings.data}/cluster/code)' if room.settings.no_link else ''
 
     def tell() -> None:
         nonlocal told
-        text = roster.problem and _('Other machines cannot join. {problem}', problem=roster.problem)
-        if not text and roster.addresses:
-            code = f'$(cat {room.settings.data}/cluster/code)' if room.settings.no_link else roster.code
-            command = f'{program.NAME} worker {roster.addresses[0]} --code {code}'
-            text = _('Other machines join with: {command}', command=command)
-        if text and text != told:
-            told = text
-            _tell(text)
+        news = roster.command() or roster.problem
+        if not news or news == told:
+            return
+        told = news
+        if command := roster.command(code):
+            _tell(_('Other machines join with: {command}', command=command))
+        else:
+            _tell(_('Other machines cannot join. {problem}', problem=roster.problem))
+
+    def tell_in_own_language(message: RosterChanged) -> None:
+        with answering_in(own_language()):  # not in that of whoever has drained a machine
+            tell()
 
     tell()
-    room.bus.subscribe(RosterChanged, lambda message: tell())
+    room.bus.subscribe(RosterChanged, tell_in_own_language)
 
 
 def _show_window(settings: Settings) -> None:

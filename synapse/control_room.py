@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import secrets
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -614,6 +615,7 @@ def _load_others(
     update: Callable[[Mapping[str, Offer], Collection[str], Mapping[str, UnreachedMachine]], object],
 ) -> 'Machines':
     """Return what carries out runs on other machines."""
+    from synapse.cluster.identity import CODE_VARIABLE
     from synapse.cluster.machines import Machines  # with Dask, a second of imports
     from synapse.destinations.home import carry_out
 
@@ -639,6 +641,7 @@ def _load_others(
         address=settings.cluster or f'tls://{host}:{settings.cluster_port}',
         is_elsewhere=bool(settings.cluster),
         folder=settings.data / 'cluster',
+        given_code=os.environ.get(CODE_VARIABLE, ''),
         paths_of=read_by,
         carry_out=carry_out,
         on_change=use,

@@ -10,10 +10,10 @@ from typing import Any
 from storage.documents import Documents
 from storage.files import StorageError
 
-from . import cluster_packages
+from . import cluster_packages, program
 from .bus import Bus, Message
 from .errors import Conflict, NotFound, SynapseError
-from .language import N_, _
+from .language import N_, _, joined
 from .log.log import Level, Log
 from .machine_loads import MachineLoads
 from .offers import Offer
@@ -90,7 +90,7 @@ class Roster:
             try:
                 await self._open()
             except SynapseError as error:
-                self._problem = f'{error.message} {error.hint}'.strip()
+                self._problem = joined(error.message, error.hint)
                 log.warning(N_('other machines cannot join: %s'), self._problem)
                 self._bus.publish(RosterChanged())
 
@@ -114,6 +114,18 @@ class Roster:
     def code(self) -> str:
         """What machines need to join; empty while they may not."""
         return self._engine.others.code if self._engine.others is not None else ''
+
+    def command(self, code: str = '') -> str:
+        """Return what to type on another machine so that it joins; empty while none can.
+
+        :param code: what to write in the place of the code
+        """
+        if self.problem or not self.addresses:
+            return ''
+        words = [program.NAME, 'worker', self.addresses[0]]
+        if self.code:  # a cluster that others have made may have certificates of its own instead
+            words += ['--code', code or self.code]
+        return ' '.join(words)
 
     async def open(self, *, by: str) -> None:
         """Let other machines join from now on, also after the next start.

@@ -65,6 +65,8 @@ def _offers(value: Any) -> Any:
             raise ValueError(_('{name} is reserved for runs that only the first machine may carry out.', name=name))
         if not 0 < _amount(much or '1', text) < math.inf:
             raise ValueError(_('{text!r} offers nothing: the amount is more than 0.', text=text))
+        if name in offers:
+            raise ValueError(_('{name} is given twice.', name=name))
         offers[name] = much or 1
     return offers
 
@@ -91,6 +93,7 @@ def cluster_address(text: str) -> str:
 
     :raises ValueError: if it is none
     """
+    text = text.strip().rstrip('/')  # as it may be pasted
     found = re.fullmatch(r'(tls|tcp)://([^\s/:@]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})', text)
     if found is None or not 0 < int(found[3]) <= 65535:
         raise ValueError(_("{address!r} isn't an address such as tls://10.0.0.5:8786.", address=text))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from synapse.cli.queue import waits_of
 from synapse.settings import Settings
 from tests.parts.forked import forked
 from tests.parts.harness import ROOT, SynapseUnderTest, wait_until
@@ -432,3 +433,14 @@ def test_a_mistake_is_told_in_the_language_of_the_machine(arguments: list[str], 
 
     assert_one_sentence(done, 2)
     assert words in done.stderr
+
+
+def test_runs_that_wait_for_the_same_are_told_in_one_line() -> None:
+    runs = [{'number': number, 'waits_for': 'a machine with gpu 1'} for number in range(1, 8)]
+
+    told = waits_of([{'number': 9, 'waits_for': '2 GB of space'}, {'number': 8}, *runs[::-1]])
+
+    assert told == [
+        'Runs #1, #2, #3, #4, #5 and others wait for a machine with gpu 1.',
+        'Run #9 waits for 2 GB of space.',
+    ]

@@ -17,7 +17,7 @@ from synapse.errors import SynapseError
 from synapse.inbox.newest import AlreadyTaken, Chosen, is_unresolved, resolved
 from synapse.language import N_, _, joined, own, own_language, translated
 from synapse.runs.creation import PreparedRun
-from synapse.runs.records import RunRecord
+from synapse.runs.records import RunRecord, RunState
 from synapse.runs.runs import Runs
 
 from .events import Event, Occurrence, OccurrenceState
@@ -32,10 +32,11 @@ SECOND = timedelta(seconds=1)
 KEPT = timedelta(seconds=10)
 """How long a prepared claim is kept after its moment, if it was not used."""
 
-OVERLAPPED = (
-    N_('Its last run was still running.'),
-    N_('Its last run was still running, and another one was waiting.'),
-)
+RUNNING = N_('Its last run was still running.')
+RUNNING_AND_WAITING = N_('Its last run was still running, and another one was waiting.')
+WAITING = N_('Its last run was still waiting.')
+WAITING_FOR_MACHINE = N_('Its last run was still waiting for a machine.')
+OVERLAPPED = (RUNNING, RUNNING_AND_WAITING, WAITING, WAITING_FOR_MACHINE)
 """Why occurrences are skipped."""
 
 Document = dict[str, Any]
@@ -125,17 +126,17 @@ class Claims:
 
     async def made(self, decided: Sequence[tuple[Event, FiringDecision]]) -> list[Claim]:
         """Return a claim for each decision, in their order."""
-        unfinished = dict(self._runs.unfinished_of_events())
+        unfinished = self._runs.unfinished_of_events()
         chosen = await self._chosen_files({event.id: event for event, decision in decided if decision.fires})
         claims = []
         for event, decision in decided:
-            claim = self._claim(event, decision, unfinished.get(event.id, 0), chosen.get(event.id))
+            claim = self._claim(event, decision, unfinished.get(event.id, ()), chosen.get(event.id))
             if claim.run is not None:
                 if claim.run.found:
                     chosen[event.id] = AlreadyTaken(
                         _('An occurrence that was due with this one has taken the newest file.')
                     )
-                unfinished[event.id] = unfinished.get(event.id, 0) + 1
+                unfinished[event.id] = [*unfinished.get(event.id, ()), claim.run]
             claims.append(claim)
         return claims
 
@@ -176,13 +177,13 @@ class Claims:
         self,
         event: Event,
         decision: FiringDecision,
-        unfinished: int,
+        unfinished: Sequence[RunRecord],
         chosen: Chosen | SynapseError | None,
     ) -> Claim:
         is_late = decision.is_late
         if not decision.fires:
             return Claim.of(_row(event, decision, OccurrenceState.MISSED, is_open=is_late))
-        skip_reason = '' if is_late else _skip_reason(event, unfinished)
+        skip_reason = '' if is_late else self._skip_reason(event, unfinished)
         if skip_reason:
             return Claim.of(_row(event, decision, OccurrenceState.SKIPPED, skip_reason, is_open=is_late))
         if isinstance(chosen, AlreadyTaken):
@@ -198,6 +199,15 @@ class Claims:
             reason = joined(own(error.message), own(error.hint))
             return Claim.of(_row(event, decision, OccurrenceState.MISSED, reason, is_open=True))
         return Claim.of(_row(event, decision, OccurrenceState.CLAIMED, run=run, is_open=is_late), run)
+
+    def _skip_reason(self, event: Event, unfinished: Sequence[RunRecord]) -> str:
+        most = {'skip': 0, 'queue': 1}.get(event.overlap)
+        if most is None or len(unfinished) <= most:
+            return ''
+        if all(run.state is RunState.QUEUED for run in unfinished):
+            waits = any(self._runs.waits_for_machine(run.id) for run in unfinished)
+            return translated(WAITING_FOR_MACHINE if waits else WAITING, own_language())
+        return translated(RUNNING_AND_WAITING if most else RUNNING, own_language())
 
 
 def _row(
@@ -222,11 +232,3 @@ def _row(
         count=decision.count,
         is_open=is_open,
     )
-
-
-def _skip_reason(event: Event, unfinished: int) -> str:
-    if event.overlap == 'skip' and unfinished:
-        return translated(OVERLAPPED[0], own_language())
-    if event.overlap == 'queue' and unfinished > 1:
-        return translated(OVERLAPPED[1], own_language())
-    return ''

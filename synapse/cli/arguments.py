@@ -85,7 +85,7 @@ class CommandLine:
 def parse(arguments: list[str]) -> CommandLine:
     """Parse the command line; prints help or an error and exits if it cannot."""
     speak_as_asked(arguments)
-    given = _parser().parse_args(arguments)
+    given = _parsed(arguments)
     settings = _settings(given)
     if given.command == 'open':
         return CommandLine(
@@ -115,17 +115,48 @@ def parse(arguments: list[str]) -> CommandLine:
             replaces=given.replace,
         )
     if given.command == 'worker':
+        _check_worker(given)
         return CommandLine(
             name='worker',
             settings=settings,
             at=_scheduler(given.address),
-            code=given.code,
-            machine=given.name,
-            listen=_own_address(given.listen) if given.listen else None,
+            code=given.code or '',
+            machine=given.name or '',
+            listen=_own_address(given.listen) if given.listen is not None else None,
         )
     if given.command == 'service':
         return CommandLine(name='service', settings=settings, action=given.action, at_boot=given.boot)
     return CommandLine(name=given.command or 'serve', settings=settings)
+
+
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    given = _parser().parse_args(arguments)
+    if given.command == 'worker' and len(words := _line_in(given.address)) > 1:
+        place = arguments.index(given.address)
+        given = _parser().parse_args([*arguments[:place], *words, *arguments[place + 1 :]])
+    return given
+
+
+def _line_in(address: str) -> list[str]:
+    """Return the words from the address on: the whole line of the first machine may be pasted as one word."""
+    words = address.split()
+    start = next((place for place, word in enumerate(words) if '://' in word), len(words))
+    return words[start:]
+
+
+def _check_worker(given: argparse.Namespace) -> None:
+    """Exit with 2 if a worker was given what only the first machine has, or a flag that says nothing."""
+    from synapse.settings import Settings
+
+    for name in vars(given).keys() - _OF_WORKER:
+        if name in Settings.model_fields:
+            flag = f'--{name.replace("_", "-")}'
+            text = _('{flag} belongs to the first machine: a worker has no use for it.', flag=flag)
+            fail(_('{error} Try: {program} --help', program=f'{program.NAME} worker', error=text), 2)
+    for name in ('code', 'name'):
+        if (value := getattr(given, name)) is not None and not value.strip():
+            text = _('--{name} takes a text, not nothing.', name=name)
+            fail(_('{error} Try: {program} --help', program=f'{program.NAME} worker', error=text), 2)
 
 
 def speak_as_asked(arguments: list[str]) -> None:
@@ -145,6 +176,10 @@ def fail(message: str, code: int) -> NoReturn:
 
 _SHARED = frozenset({'data', 'language'})
 """Flags that mean something for every subcommand. It takes the others too, so that one line of flags fits all."""
+
+
+_OF_WORKER = frozenset({*_SHARED, 'workers', 'offer'})
+"""Flags of the control room that a worker has too; any other would be a mistake there."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -204,14 +239,14 @@ def _parser() -> argparse.ArgumentParser:
     restorer.add_argument('--without-secrets', action='store_true', help=_('leave the secrets out'))
     joiner = commands.add_parser(
         'worker',
-        parents=[_flags({*_SHARED, 'workers', 'offer'})],
+        parents=[_flags(_OF_WORKER)],
         help=_('carry out runs for a control room elsewhere'),
     )
     joiner.add_argument('address', metavar='ADDRESS', help=_('where to join, such as tls://10.0.0.5:8786'))
-    joiner.add_argument('--code', default='', metavar='CODE', help=_('the code of the cluster; kept for the next time'))
-    joiner.add_argument('--name', default='', metavar='NAME', help=_('what this machine is called (default: its name)'))
+    joiner.add_argument('--code', metavar='CODE', help=_('the code of the cluster; kept for the next time'))
+    joiner.add_argument('--name', metavar='NAME', help=_('what this machine is called (default: its name)'))
     joiner.add_argument(
-        '--listen', default='', metavar='HOST[:PORT]', help=_('address of this machine at which the others reach it')
+        '--listen', metavar='HOST[:PORT]', help=_('address of this machine at which the others reach it')
     )
     return parser
 
@@ -318,6 +353,7 @@ def _check_lan(settings: 'Settings') -> None:
 def _scheduler(text: str) -> str:
     from synapse.settings import cluster_address
 
+    text = text.partition('--code')[0]  # what follows is secret, and an error shows the rest
     return _read(cluster_address, text)
 
 

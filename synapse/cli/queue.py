@@ -1,6 +1,6 @@
 """`python main.py queue`: says how the queue of the running control room is, and pauses, drains or resumes it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -13,6 +13,9 @@ from synapse.runs.causes import cause_words
 from .arguments import CommandLine, fail
 from .calls import Api
 from .client import ask
+
+MOST_RUNS, MOST_NAMED = 200, 5
+"""How many waiting runs are asked for, and how many are named that wait for the same."""
 
 
 def control_queue(command: CommandLine) -> int:
@@ -32,7 +35,8 @@ def control_queue(command: CommandLine) -> int:
             body.update(end)
         if command.action != 'show':
             status = api.post('queue/resume' if command.action == 'resume' else 'queue/pause', body)
-        return words_of(status['queue'], zone)
+        waiting = api.get(f'runs?state=queued&limit={MOST_RUNS}')['runs'] if status['queue']['waiting'] else []
+        return '\n'.join([words_of(status['queue'], zone), *waits_of(waiting)])
 
     return ask(command.settings, answer)
 
@@ -53,6 +57,22 @@ def words_of(queue: Mapping[str, Any], zone: tzinfo) -> str:
         state = _('{state} by {someone}', state=state, someone=by) if by else state
         state += f': {because}' if because else ''
     return f'{state}. {", ".join(counts)}.'
+
+
+def waits_of(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return `Run #77 waits for a machine with gpu 1.`, a line for all that wait for the same."""
+    numbers: dict[str, list[int]] = {}
+    for run in sorted(runs, key=lambda run: int(run['number'])):
+        if run.get('waits_for'):
+            numbers.setdefault(run['waits_for'], []).append(run['number'])
+    return [_waiting(found, what) for what, found in numbers.items()]
+
+
+def _waiting(numbers: Sequence[int], what: str) -> str:
+    names: str = ', '.join(f'#{number}' for number in numbers[:MOST_NAMED])
+    if len(numbers) > MOST_NAMED:
+        names = _('{names} and others', names=names)
+    return _n('Run {names} waits for {what}.', 'Runs {names} wait for {what}.', len(numbers), names=names, what=what)
 
 
 def _end(command: CommandLine) -> dict[str, Any]:

@@ -1,40 +1,44 @@
 """`python main.py worker`: checks what was given, remembers the code, and joins the cluster."""
 
 import asyncio
+import logging
 import os
-import re
-import socket
 import sys
-import unicodedata
 
 from storage.files import StorageError, make_private_folder
 from storage.folder_lock import FolderLock, LockHeld
 from synapse import program
-from synapse.language import _, spoken
+from synapse.language import _, joined, spoken
+from synapse.log.handler import message_of
 
 from .arguments import CommandLine
 from .following import say
 
-CODE = 'SYNAPSE_CLUSTER_CODE'
 NOT_WRITABLE, IN_USE = 3, 4
-RESERVED = ('local', 'worker')
-"""The first machine is called `local` in the API, and its workers `worker-1` and so on."""
-MOST_LETTERS = 63
-"""As many as a name of a host has at most (RFC 1123, 2.1)."""
 
 
 def be_worker(command: CommandLine) -> int:
     """Carry out runs for a cluster until a signal comes; returns 2 without a code that it needs."""
-    from synapse.cluster.identity import WrongCode, has_own_certificates, newest_code, read_code, save_code, saved_code
+    from synapse.cluster.identity import (
+        CODE_VARIABLE,
+        WrongCode,
+        has_own_certificates,
+        newest_code,
+        read_code,
+        save_code,
+        saved_code,
+    )
     from synapse.cluster.joining import join
+    from synapse.cluster.names import name_of
     from synapse.offers import Offer, offer_here
 
+    logging.getLogger().addHandler(_Terminal(logging.WARNING))
     folder = command.settings.data / 'machine'
     lock = FolderLock(folder)
     try:
         make_private_folder(folder)
         lock.acquire({'pid': os.getpid()})
-        given = command.code or os.environ.pop(CODE, '')
+        given = command.code or os.environ.pop(CODE_VARIABLE, '')
         is_asked = command.at.startswith('tls:') and not has_own_certificates() and sys.stdin.isatty()
         if is_asked and not given and not saved_code(folder):
             given = input(_('Code of the cluster: '))
@@ -53,9 +57,10 @@ def be_worker(command: CommandLine) -> int:
     try:
         if not code and command.at.startswith('tls:') and not has_own_certificates():
             text = _('The code of the cluster is missing. The first machine prints the whole line to paste.')
-            say(f'{text} {program.NAME} worker {command.at} --code CODE')
+            line = f'{program.NAME} worker {command.at} --code CODE'
+            say(joined(text, _('Like this: {command}', command=line)))
             return 2
-        name = _name(command.machine)
+        name = name_of(command.machine)
         return asyncio.run(
             join(
                 command.at,
@@ -74,18 +79,14 @@ def be_worker(command: CommandLine) -> int:
         lock.release()
 
 
-def _name(wanted: str) -> str:
-    """Return what this machine is called in the cluster, by default as its system calls it.
+class _Terminal(logging.Handler):
+    """Says in the terminal what a control room would have in its log."""
 
-    :raises ValueError: if it cannot be called as wanted
-    """
-    letters = re.sub(r'[\u0300-\u036f]', '', unicodedata.normalize('NFKD', wanted or socket.gethostname()))
-    name = re.sub(r'[^0-9A-Za-z._]+', '-', letters)[:MOST_LETTERS].strip('-.')
-    if not wanted:
-        return f'{name}-machine'.lstrip('-') if name in (*RESERVED, '') else name
-    if name in RESERVED:
-        raise ValueError(_('Synapse itself uses the name {name}: choose another one with --name.', name=name))
-    if not name:
-        text = _('{name!r} has neither letters from A to Z nor digits: choose another name with --name.', name=wanted)
-        raise ValueError(text)
-    return name
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = message_of(record)
+            if record.exc_info:
+                text = f'{text}\n{logging.Formatter().formatException(record.exc_info)}'
+            say(text)
+        except Exception:
+            self.handleError(record)

@@ -1,10 +1,12 @@
-"""How Dask is set up in our processes: no pages of its own, and nothing in the log that is not a warning."""
+"""How Dask is set up in our processes: no pages of its own, and in the log only what people can use."""
 
 import logging
 from typing import Any
 
 import dask
 import distributed
+
+from .dask_words import DaskWords
 
 dask.config.set(
     {
@@ -25,4 +27,6 @@ for _name in [name for name in logging.root.manager.loggerDict if name.split('.'
     _child.handlers.clear()
     _child.propagate = True
 _log.setLevel(logging.WARNING)
+_log.handlers[:] = [DaskWords()]
+_log.propagate = False
 NO_PAGES: dict[str, Any] = {'dashboard': False, 'dashboard_address': '127.0.0.1:0'}

@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from distributed import Client
+from distributed import Client, KilledWorker
 from distributed.security import Security
 
 from synapse.engine.engine import REMOVED, HostNotStarted, OnLine, OnMessage
@@ -231,7 +232,9 @@ class DaskEngine:
         task = asyncio.ensure_future(future.result())
         await asyncio.wait({ended, task}, return_when=asyncio.FIRST_COMPLETED)
         if not ended.done() and (error := task.exception()) is not None:
-            log.warning(N_('the task of run %s has failed: %r'), host.key, error)
+            if not isinstance(error, KilledWorker | CancelledError):  # the end of the run says that its machine is gone
+                reason = f'{type(error).__name__}: {error}'
+                log.warning(N_('run #%s could not be carried out on %s: %s'), host.number, host.machine, reason)
             host.lose()
         await ended
         self._hosts.discard(host)

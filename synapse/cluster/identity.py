@@ -22,6 +22,8 @@ from distributed.security import Security
 from storage.files import make_private_folder, write_atomically
 from synapse.language import _
 
+CODE_VARIABLE = 'SYNAPSE_CLUSTER_CODE'
+"""Gives a machine the code, where a command line would show it to others."""
 CODE_BYTES = 20
 GROUP = 4
 PAST, PAST_CODES = 'past-codes', 50

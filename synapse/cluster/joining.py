@@ -4,12 +4,10 @@ import asyncio
 import contextlib
 import signal
 import socket
-import ssl
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from distributed.comm import connect
 from distributed.security import Security
 
 from storage.foreign_words import system_words
@@ -21,10 +19,10 @@ from synapse.waiting import is_set_within
 
 from .dask_set_up import NO_PAGES
 from .identity import security_of
+from .knocking import NotJoined, causes_of, knock
 from .worker import RunWorker
 
 AGAIN_SECONDS = 3.0
-REACHED_SECONDS = 10
 CLOSE_SECONDS = 10.0
 
 Listen = tuple[str, int] | None
@@ -79,7 +77,11 @@ async def join(
                 return 0
             if not stopped.is_set():
                 say(_('The cluster at {address} is gone; all runs here were ended. Waiting for it.', address=address))
+            else:
+                say(_('{name} has left the cluster at {address}.', name=name, address=address))
+                return 0
         await is_set_within(stopped, AGAIN_SECONDS)
+    say(_('Stopped.'))  # it was not in the cluster
     return 0
 
 
@@ -96,13 +98,6 @@ async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
         task.cancel()
 
 
-class NotJoined(SynapseError):
-    """The cluster cannot be joined, and why."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__('not_joined', reason)
-
-
 async def _joined(address: str, security: Security, folder: Path, name: str, offer: Offer, place: Place) -> RunWorker:
     """Return a worker that is in the cluster.
 
@@ -116,55 +111,14 @@ async def _joined(address: str, security: Security, folder: Path, name: str, off
     except BaseException as error:
         with contextlib.suppress(Exception):
             await asyncio.wait_for(worker.close(), CLOSE_SECONDS)
-        if 'name taken' in ''.join(map(str, _causes(error))):
+        if 'name taken' in ''.join(map(str, causes_of(error))):
             raise NotJoined(
                 _('a machine called {name} is there already. Give this one another name with --name.', name=name)
             ) from error
         if isinstance(error, RuntimeError):  # Dask has put the reason into it
-            raise NotJoined(f'{_causes(error)[-1]}') from error
+            raise NotJoined(f'{causes_of(error)[-1]}') from error
         raise
     return worker
-
-
-async def knock(address: str, security: Security) -> None:
-    """See whether a cluster answers: a worker of Dask tries again and again, and does not say why.
-
-    :raises NotJoined: if it does not, or refuses this machine
-    """
-    host, _colon, port = address.partition('://')[2].rpartition(':')
-    try:
-        async with asyncio.timeout(REACHED_SECONDS):
-            _reader, writer = await asyncio.open_connection(host.strip('[]'), int(port))
-            writer.close()
-        comm = await connect(address, timeout=REACHED_SECONDS, **security.get_connection_args('worker'))
-        comm.abort()
-    except (OSError, TimeoutError) as error:
-        raise NotJoined(_reason(_causes(error), host)) from error
-
-
-def _reason(causes: list[BaseException], host: str) -> str:
-    for error in causes:
-        if isinstance(error, ssl.SSLError):
-            if isinstance(error, ssl.SSLCertVerificationError) or 'alert' in str(error).lower():
-                return _('its code is another one. Copy the whole line that the first machine prints.')
-            return _('something else than a cluster answers there. Copy the address that the first machine prints.')
-        if isinstance(error, ConnectionRefusedError):
-            return _('nothing listens there. Does Synapse run on that machine, with --cluster?')
-        if isinstance(error, socket.gaierror):
-            return _('there is no machine called {host}.', host=host)
-    if any(isinstance(error, TimeoutError) for error in causes):
-        return _('nothing answers there. Check the address, and whether a firewall lets connections to it through.')
-    return system_words(causes[0]) if isinstance(causes[0], OSError) else str(causes[0])
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """Return an error and what has caused it, the first cause last."""
-    found: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in found:
-        found.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    return found
 
 
 def _place(scheduler: str, listen: Listen) -> Place:

@@ -13,19 +13,31 @@ from pathlib import Path
 
 from distributed.security import Security
 
-from storage.foreign_words import system_words
+from storage.foreign_words import system_words, text_of
 from synapse.engine.children import child_environment, host_command, new_session
 from synapse.engine.engine import REMOVED, HostHandle, HostNotStarted, OnLine, OnMessage
 from synapse.errors import Conflict, NotFound, SynapseError
-from synapse.language import N_, _
+from synapse.language import N_, _, joined, own_language
 from synapse.machine_loads import MachineLoad
 from synapse.protocol.environment import ROOM_TAG
 from synapse.protocol.messages import Job
 
 from .engine import DaskEngine, Machine, NoCluster, PathsOf
-from .identity import new_code, save_code, saved_code, security_of
+from .identity import (
+    CODE_VARIABLE,
+    WrongCode,
+    has_own_certificates,
+    new_code,
+    newest_code,
+    read_code,
+    save_code,
+    saved_code,
+    security_of,
+)
+from .knocking import NotJoined, OtherCode, knock
 from .own_address import LOOPBACK, own_hosts
 from .remote_host import CarryOut
+from .words import LANGUAGE
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +49,10 @@ HOSTS_SECONDS = 10.0
 """How long the addresses of this machine are taken for the same: pages ask for them again and again."""
 
 
+class NoCode(NoCluster):
+    """A scheduler elsewhere needs a code, and none that could be its own was given."""
+
+
 OnChange = Callable[[Mapping[str, Machine], Collection[str], Mapping[str, Machine]], object]
 
 
@@ -46,6 +62,7 @@ class Machines:
     :param room_tag: unique for this start of the control room
     :param address: of a scheduler elsewhere; else where to listen, such as `tls://0.0.0.0:8786`
     :param folder: keeps the code of the cluster
+    :param given_code: that of a scheduler elsewhere, empty for the one that is kept
     :param on_change: called with the machines whenever another one is there, or one is gone; with the names of those
         that have gone by themselves; and with the machines that have joined but cannot be reached
     :param on_load: called with the name of one and how it is, every few seconds
@@ -58,6 +75,7 @@ class Machines:
         address: str,
         is_elsewhere: bool,
         folder: Path,
+        given_code: str = '',
         paths_of: PathsOf,
         carry_out: CarryOut,
         on_change: OnChange,
@@ -68,6 +86,7 @@ class Machines:
         self._hosts: list[str] = []
         self._hosts_at = -math.inf
         self._listen, self._is_elsewhere, self._folder = address, is_elsewhere, folder
+        self._given_code = given_code
         self._paths_of, self._carry_out = paths_of, carry_out
         self._on_change, self._on_load = on_change, on_load
         self._remote: DaskEngine | None = None
@@ -81,6 +100,8 @@ class Machines:
     @property
     def addresses(self) -> list[str]:
         """At which machines join, the best one first; none until the scheduler is there."""
+        if self._is_elsewhere and self._remote is None:
+            return []
         if not self._at or self._is_elsewhere or '://0.0.0.0:' not in self._listen:
             return [self._at] if self._at else []
         if time.monotonic() - self._hosts_at > HOSTS_SECONDS:
@@ -162,24 +183,64 @@ class Machines:
         await self._end_scheduler()
 
     def _own_code(self) -> str:
+        if self._is_elsewhere:
+            return self._code_of_elsewhere()
         code = saved_code(self._folder)
-        if not code and not self._is_elsewhere:
+        if not code:
             code = new_code()
             save_code(self._folder, code)
         return code
+
+    def _code_of_elsewhere(self) -> str:
+        """Return the code of a scheduler elsewhere, empty where none is needed or known."""
+        with contextlib.suppress(WrongCode):  # the start of the cluster says so
+            if self._given_code:
+                save_code(self._folder, newest_code(self._folder, read_code(self._given_code)))
+        return saved_code(self._folder) if self._is_by_code or self._given_code else ''
+
+    @property
+    def _is_by_code(self) -> bool:
+        """Whether who belongs to the cluster is told by a code: others have certificates of their own."""
+        return self._listen.startswith('tls:') and not has_own_certificates()
 
     async def _keep(self) -> None:
         """Stay in the cluster: start the scheduler again, and connect again, whenever one is gone."""
         while True:
             try:
+                self._check_code()
                 await self._join()
-            except (OSError, SynapseError) as error:
-                problem = system_words(error) if isinstance(error, OSError) else f'{error.message} {error.hint}'.strip()
-                if problem != self.problem:
-                    log.warning(N_('other machines cannot join: %s'), problem)
-                    self.problem = problem
-                    self._on_change({}, (), {})
+            except NoCode as error:
+                self._say_problem(joined(error.message, error.hint))
+                return  # which only another start can give
+            except OSError as error:
+                self._say_problem(system_words(error))
+            except SynapseError as error:
+                self._say_problem(joined(error.message, error.hint))
+            except Exception as error:  # the edge: nobody would hear of it
+                log.exception(N_('the cluster could not be joined'))
+                self._say_problem(f'{type(error).__name__}: {error}')
             await asyncio.sleep(AGAIN_SECONDS)
+
+    def _say_problem(self, problem: str) -> None:
+        if problem != self.problem:
+            log.warning(N_('other machines cannot join: %s'), problem)
+            self.problem = problem
+            self._on_change({}, (), {})
+
+    def _check_code(self) -> None:
+        """:raises NoCode: if a scheduler elsewhere needs a code, and there is none that could be one"""
+        if not self._is_elsewhere:
+            return
+        if self._given_code:
+            try:
+                read_code(self._given_code)
+            except WrongCode as error:
+                raise NoCode(joined(f'{CODE_VARIABLE}:', text_of(error))) from error
+        elif self._is_by_code and not self.code:
+            raise NoCode(
+                _('The code of the cluster at {address} is missing.', address=self._listen),
+                _('Start Synapse with it in the variable {variable}; it is kept then.', variable=CODE_VARIABLE),
+            )
 
     async def _join(self) -> None:
         """Be in the cluster until it is gone."""
@@ -201,10 +262,24 @@ class Machines:
         if self._listen.startswith('tls:') and self.code:
             security = await asyncio.to_thread(security_of, self.code, self._folder / 'room')
         self._at = self._listen if self._is_elsewhere else await self._start_scheduler()
+        if self._is_elsewhere:
+            await self._knock(security)
         remote = DaskEngine(self._at, security, self._paths_of, self._carry_out)
         remote.on_load = self._on_load
         remote.on_machines = lambda left: self._on_change(remote.machines, left, remote.unreached)
         return remote
+
+    async def _knock(self, security: Security) -> None:
+        """:raises NoCluster: if a scheduler elsewhere does not answer, or refuses this machine"""
+        try:
+            await knock(self._at, security, 'client')
+        except NotJoined as error:
+            text = _('The cluster at {address} cannot be reached: {reason}', address=self._at, reason=error.message)
+            if not isinstance(error, OtherCode):
+                raise NoCluster(text) from error
+            text = _('The cluster at {address} refuses this machine, whose code is another one.', address=self._at)
+            hint = _('Start Synapse with its code in the variable {variable}.', variable=CODE_VARIABLE)
+            raise NoCluster(text, hint) from error
 
     async def _leave(self, remote: DaskEngine) -> None:
         self._remote = None
@@ -224,7 +299,7 @@ class Machines:
     async def _start_scheduler(self) -> str:
         self._scheduler = await asyncio.create_subprocess_exec(
             *host_command('synapse.cluster.scheduler', self._listen, str(self._folder)),
-            env=child_environment({ROOM_TAG: self._room_tag}),
+            env=child_environment({ROOM_TAG: self._room_tag, LANGUAGE: own_language()}),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             **new_session(),

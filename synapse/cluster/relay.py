@@ -51,6 +51,7 @@ class Relay:
         self._changed = Outgoing(self._folder, self.link, progress, self._leave)
         self._spool_place = (0, 0)
         self._code: Path | None = None
+        self._number = 0
         self._host: HostHandle | None = None
         self._life: asyncio.Task[None] | None = None
         self._asked_to_stop: bool | None = None
@@ -68,7 +69,10 @@ class Relay:
                 if loop.time() - self.link.heard_at > LOST_SECONDS:
                     if self._has_ended:
                         break
-                    log.warning(N_('the control room of run %s is gone, so the run is ended'), self._folder.name)
+                    if self._number:
+                        log.warning(N_('Run #%s was ended here: its control room is gone.'), self._number)
+                    else:
+                        log.warning(N_('A run was ended here before it began: its control room is gone.'))
                     break
         finally:
             await self._end()
@@ -134,6 +138,7 @@ class Relay:
 
     async def _run(self, document: Mapping[str, Any]) -> None:
         try:
+            self._number = document['job']['number']
             job = await asyncio.to_thread(self._localised, document)
             await asyncio.to_thread(self._changed.remember)
             self._host = await self._engine.run(job, self._message, self._line)
@@ -191,7 +196,7 @@ class Relay:
             elif kind == Kind.STEP and message.get('state') in _STEP_ENDS:
                 await self._changed.send()
         except StorageError as error:
-            log.warning(N_('files of run %s could not be sent: %s'), self._folder.name, error)
+            log.warning(N_('Files of run #%s could not be sent: %s'), self._number, error)
         await self.link.send(MESSAGE, json.dumps(message))
 
     def _leave(self, entry: Entry) -> None:

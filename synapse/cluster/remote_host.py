@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,8 @@ class RemoteHost:
         self.key = f'{job["id"]}-{self.host_id}'
         self.pid = 0
         self.started_at = 0.0
-        self._job, self._machine, self.address = job, machine, address
+        self._job, self.machine, self.address = job, machine, address
+        self.number = job['number']
         self._folder = Path(job['folder'])
         self._on_message, self._on_line = on_message, on_line
         self._elsewhere = self._code = Path()
@@ -160,7 +161,7 @@ class RemoteHost:
     def lose(self, parting: str = '') -> None:
         """Give the machine up: whatever lives there is ended by its own worker."""
         if not self._exit.done():
-            self._exit.set_result(HostExit(-9, None, lost=self._machine, parting=parting))
+            self._exit.set_result(HostExit(-9, None, lost=self.machine, parting=parting))
         self._feeding.cancel()
         self.link.close()
 
@@ -182,13 +183,13 @@ class RemoteHost:
             self.link.post(STOP, True)  # it has a place there already
             self._end(HostExit(1, None, fault=reason))
             return
-        await self.link.send(JOB, json.dumps({'job': self._job, 'given': places}))
+        await self.link.send(JOB, json.dumps({'job': {**self._job, 'machine': self.machine}, 'given': places}))
 
     def _leave(self, entry: Entry) -> None:
         self._say('warning', left_behind(entry))
 
     def _say(self, level: str, text: str) -> None:
-        self._do(pass_on(self._on_message, said(level, self._machine, text)))
+        self._do(pass_on(self._on_message, said(level, self.machine, text)))
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -208,7 +209,7 @@ class RemoteHost:
         try:
             await self._receive(kind, values)
         except (StorageError, SynapseError) as error:
-            log.warning(N_('what machine %s sent could not be kept: %s'), self._machine, error)
+            log.warning(N_('what machine %s sent could not be kept: %s'), self.machine, error)
             self.link.post(STOP, True)
             self._end(HostExit(-9, None, fault=spoken(error)))
 
@@ -239,7 +240,7 @@ class RemoteHost:
             if path := answer.pop('path', None):
                 await send_file(self.link, Path(path), f'{HOME}/{request["file"]}')
         except Exception as error:  # the edge: without an answer the step would wait for ever
-            log.warning(N_('run %s asked for something here that failed: %r'), self.key, error)
+            log.warning(N_('run #%s asked for something here that failed: %r'), self.number, error)
             answer = {'error': [errno.EIO, spoken(error) if isinstance(error, StorageError) else str(error), None]}
         self.send({'do': Do.ANSWER, 'question': id, 'answer': answer})
 
@@ -263,9 +264,9 @@ class RemoteHost:
     def _with_own_paths(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return a message or a saved state in which the folders of the other machine are those of this one.
 
-        What programs have printed stays as it was.
+        What programs have printed stays as it was, unlike entries of the log that are about a place in a file.
         """
-        if document.get('t') in (Kind.LOGS, Kind.RAW):
+        if document.get('t') == Kind.RAW:
             return document
         own = {str(self._elsewhere): str(self._folder)}
         if self._job['origin']:
@@ -276,7 +277,15 @@ class RemoteHost:
                 text = text.replace(there, here)
             return text
 
+        if document.get('t') == Kind.LOGS:
+            return {**document, 'e': [mapped(entry, change) if _has_place(entry) else entry for entry in document['e']]}
         return dict(mapped(document, change))
+
+
+def _has_place(entry: Sequence[Any]) -> bool:
+    """Whether an entry of `Logs` is an error or a warning of Python, with its file and line."""
+    found = entry[5]
+    return isinstance(found, dict) and 'file' in found
 
 
 def _exit_of(document: Mapping[str, Any]) -> HostExit:

@@ -8,7 +8,9 @@ an address of `tcp:` on loopback needs none.
 
 import asyncio
 import json
+import os
 import sys
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,23 @@ from typing import Any
 from distributed import Scheduler
 from distributed.security import Security
 
+from synapse.language import AUTO, read_language, speak
+
 from .dask_set_up import NO_PAGES
 from .identity import saved_code, security_of
+from .names import names_of_first
 from .removal import renew, serial_in, shut_out
+from .words import LANGUAGE
+
+
+class _Scheduler(Scheduler):  # type: ignore[misc]  # its types are not read
+    """Takes no worker that is called as the first machine: nobody could tell the two apart."""
+
+    async def add_worker(self, comm: Any, *, name: str, **options: Any) -> None:
+        if name in names_of_first():
+            await comm.write({'status': 'error', 'message': f'name taken, {name}', 'time': time.time()})
+        else:
+            await super().add_worker(comm, name=name, **options)
 
 
 async def serve(address: str, folder: Path) -> None:
@@ -28,7 +44,7 @@ async def serve(address: str, folder: Path) -> None:
     # It asks for the way to the Internet, to tell its address; only its port is needed.
     warnings.filterwarnings('ignore', "Couldn't detect a suitable IP", RuntimeWarning)
     security = _security(folder) if address.startswith('tls:') else Security()
-    async with Scheduler(host=address, security=security, **NO_PAGES) as scheduler:
+    async with _Scheduler(host=address, security=security, **NO_PAGES) as scheduler:
         print(scheduler.listener.listen_address, flush=True)
         while line := await loop.run_in_executor(None, sys.stdin.buffer.readline):
             own.add(await asyncio.to_thread(serial_in, folder / 'room'))
@@ -46,6 +62,7 @@ def _security(folder: Path) -> Security:
 
 
 if __name__ == '__main__':
+    speak(read_language(os.environ.get(LANGUAGE, '')) or AUTO)
     try:
         asyncio.run(serve(sys.argv[1], Path(sys.argv[2])))
     except RuntimeError as error:  # by Dask, of what the system has said

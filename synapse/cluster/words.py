@@ -45,6 +45,10 @@ RESOURCE: Final = 'synapse'
 """The abstract resource of Dask of which each of our workers has as many as it may carry out runs at a time."""
 
 
+LANGUAGE: Final = 'SYNAPSE_LANGUAGE'
+"""The variable that gives the scheduler the language of the control room, whose terminal it writes to."""
+
+
 def said(level: str, source: str, text: str) -> dict[str, Any]:
     """Return a `Logs` with one entry of ours, which no host has said."""
     at = datetime.now(UTC).isoformat(timespec='microseconds')

@@ -91,7 +91,7 @@ class RunWorker(Worker):  # type: ignore[misc]  # its types are not read
                 problem = ''
             except OSError as error:
                 if str(error) != problem:  # it may last for days
-                    log.warning(N_('the machine could not be measured: %s'), error)
+                    log.warning(N_('This machine could not be measured: %s'), error)
                 problem = str(error)
             await asyncio.sleep(LOAD_SECONDS)
 

@@ -96,7 +96,7 @@ class Runner:
         except _Failed as failed:
             problem = failed.problem
         except BaseException as error:  # the edge: what fails before or between steps is reported too
-            problem = problem_of(error, self._origin)
+            problem = problem_of(error, self._origin, self._job.get('machine', ''))
             self._log_problem(problem)
         finally:
             self._close_loop()
@@ -232,9 +232,9 @@ class Runner:
             self._report_step(step, 'cancelled')
             raise
         except SystemExit as error:
-            problem = problem_of(error, self._origin) if error.code else None
+            problem = problem_of(error, self._origin, self._job.get('machine', '')) if error.code else None
         except BaseException as error:  # the edge of the pipeline's code: whatever it raises is a failed step
-            problem = problem_of(error, self._origin)
+            problem = problem_of(error, self._origin, self._job.get('machine', ''))
             if isinstance(error, StepFailed | RuntimeError) and not problem.program:
                 problem = problem.changed(program=self._run._failed_program)  # most likely it failed because of that
         finally:

@@ -68,7 +68,7 @@ def _row_of(record: logging.LogRecord) -> dict[str, Any]:
     extra = {'traceback': _TRACEBACK.formatException(exception)} if exception and is_raised else None
     return {
         'level': _level_of(record.levelno),
-        'message': _message_of(record),
+        'message': message_of(record),
         'source': _source_of(record.name),
         'run': getattr(record, 'run', None),
         'step': getattr(record, 'step', None),
@@ -77,8 +77,8 @@ def _row_of(record: logging.LogRecord) -> dict[str, Any]:
     }
 
 
-def _message_of(record: logging.LogRecord) -> str:
-    """The message in our own language: the template of a record of ours is a `Text`, or was marked by `N_`."""
+def message_of(record: logging.LogRecord) -> str:
+    """Return what a record says, in our own language: the template of one of ours is a `Text`, or marked by `N_`."""
     if isinstance(record.msg, Text):
         template = own(record.msg)
     elif isinstance(record.msg, str) and record.name.startswith(_OURS):

@@ -31,10 +31,11 @@ class StepTimeout(BaseException):
         )
 
 
-def problem_of(error: BaseException, origin: str | None = None) -> Problem:
+def problem_of(error: BaseException, origin: str | None = None, machine: str = '') -> Problem:
     """Return an exception as a `Problem`.
 
     :param origin: path of the person's file; the problem is placed at the innermost line in it
+    :param machine: what this machine is called, if the control room is on another one
     """
     if isinstance(error, ProgramFailed):
         about: dict[str, Any] = {'program': error.program, 'exit_code': error.exit_code}
@@ -51,7 +52,7 @@ def problem_of(error: BaseException, origin: str | None = None) -> Problem:
     file, line = place_of(error, origin)
     return Problem(
         message=sentence(error),
-        hint=_hint(error),
+        hint=_hint(error, machine),
         type=type(error).__name__,
         file=file,
         line=line,
@@ -150,9 +151,11 @@ def _is_ours(entry: TracebackType) -> bool:
     return entry.tb_frame.f_code.co_filename.startswith((*_OURS, '<frozen'))
 
 
-def _hint(error: BaseException) -> str:
+def _hint(error: BaseException, machine: str) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
         package = error.name.partition('.')[0]
+        if machine:
+            return _('Install it on {machine}: python -m pip install {package}', machine=machine, package=package)
         return _('Install it where Synapse runs: python -m pip install {package}', package=package)
     if isinstance(error, MemoryError):
         return _('The machine or the process limit has no memory left. Work in smaller parts.')

@@ -28,7 +28,8 @@ class Job(TypedDict):
     `state` has the pipeline's fields as they were before `from_step`. `environment` has variables to
     set, or to remove where the value is None. `stop_signal` and `grace_seconds` replace those of the pipeline.
     `answers` has what this run has asked before, each with the `id`, `step`, `number`, `answer` and, if no one answered
-    in time, `is_expired` of its record. `is_elsewhere` says that the control room is on another machine.
+    in time, `is_expired` of its record. `is_elsewhere` says that the control room is on another machine, and
+    `machine` is what this one is called there.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Job(TypedDict):
     grace_seconds: NotRequired[float | None]
     answers: NotRequired[list[dict[str, Any]]]
     is_elsewhere: NotRequired[bool]
+    machine: NotRequired[str]
 
 
 class HostCommand(TypedDict):

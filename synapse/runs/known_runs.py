@@ -1,7 +1,6 @@
 """All that can be asked about runs, wherever they are now: in the queue, with a worker, or in the history."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -158,9 +157,13 @@ class KnownRuns:
         live = self._unfinished.live.get(id)
         return live.ending_programs.asked if live is not None else None
 
-    def unfinished_of_events(self) -> Mapping[str, int]:
-        """Return how many runs of each event wait or are live."""
-        return Counter(run.event_id for run in [*self.live(), *self.waiting()] if run.event_id is not None)
+    def unfinished_of_events(self) -> dict[str, list[RunRecord]]:
+        """Return the runs of each event that wait or are live."""
+        found: dict[str, list[RunRecord]] = {}
+        for run in [*self.live(), *self.waiting()]:
+            if run.event_id is not None:
+                found.setdefault(run.event_id, []).append(run)
+        return found
 
     async def dashboard_stats(self, now: datetime) -> dict[str, Any]:
         """Return the figures of the dashboard cards, see `figures`; days are those of the zone of `now`."""

@@ -26,9 +26,10 @@ from synapse.inbox.inputs import InputGone
 from synapse.inbox.newest import AlreadyTaken
 from synapse.log.log import Level
 from synapse.recurrence import instant_of
+from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunState
 from tests.fault.calendar_lives import closed, opened
-from tests.parts.api_room import api_room, run_in
+from tests.parts.api_room import PIPELINES, api_room, run_in
 from tests.parts.movable_clock import MovableClock
 
 
@@ -242,7 +243,49 @@ async def test_an_unfinished_run_makes_the_next_one_skip_queue_or_run(room: Cont
     assert states['queue'][:3] == ['fired', 'fired', 'skipped']
     assert states['allow'][:3] == ['fired', 'fired', 'fired']
     skipped = next(item for item in occurrences if item.title == 'skip' and item.state == 'skipped')
-    assert skipped.reason == 'Its last run was still running.'
+    assert skipped.reason == 'Its last run was still waiting.'  # as the queue is paused
+
+
+NEEDS_MORE = """
+from synapse import Pipeline, step
+
+
+class NeedsMore(Pipeline):
+    needs = {'gpu': 1}
+
+    @step
+    def work(self, run): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ('pipeline', 'state', 'reason'),
+    [
+        ('Endless', RunState.RUNNING, 'Its last run was still running.'),
+        ('NeedsMore', RunState.QUEUED, 'Its last run was still waiting for a machine.'),
+    ],
+)
+async def test_it_is_told_whether_the_last_run_worked_or_had_no_machine(
+    tmp_path: Path, pipeline: str, state: RunState, reason: str
+) -> None:
+    (tmp_path / 'pipelines').mkdir()
+    (tmp_path / 'pipelines' / 'needs_more.py').write_text(NEEDS_MORE)
+    (tmp_path / 'pipelines' / 'samples.py').write_text(PIPELINES)
+    async with api_room(tmp_path, is_new=False) as room:
+        event = await planned(room, pipeline=pipeline, start=ahead(1), rrule='FREQ=MINUTELY')
+        due = instant_of(event.start, 'UTC')
+
+        def is_there(news: RunChanged) -> bool:
+            return news.run.state is state and bool(news.run.waits_for) is (state is RunState.QUEUED)
+
+        await room.bus.next(RunChanged, timeout=20, where=is_there)
+
+        firing = room.calendar._firing
+        async with firing.changing:
+            await firing._account([event.id], now=due + timedelta(minutes=1))
+
+        _, rows = await room.calendar.between(due, due + timedelta(seconds=61))
+        assert [row.reason for row in rows if row.state == 'skipped'] == [reason]
 
 
 async def test_a_failed_run_is_retried_as_often_as_its_event_says(room: ControlRoom) -> None:

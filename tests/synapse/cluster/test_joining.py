@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from distributed.core import Server
 
-from synapse.cluster import joining
+from synapse.cli.arguments import parse
+from synapse.cluster import knocking
 from synapse.cluster.identity import new_code, security_of
-from synapse.cluster.joining import NotJoined, knock
+from synapse.cluster.knocking import NotJoined, knock
+from synapse.cluster.names import name_of
 from tests.parts.harness import ROOT, SynapseUnderTest, wait_until
 from tests.parts.machines import MachineUnderTest, join_line
 from tests.parts.receivers import free_port, http_receiver
@@ -53,7 +55,7 @@ async def test_a_port_of_something_else(tmp_path: Path) -> None:
 
 
 async def test_a_port_that_never_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joining, 'REACHED_SECONDS', 0.5)
+    monkeypatch.setattr(knocking, 'REACHED_SECONDS', 0.5)
     with socket.create_server(('127.0.0.1', 0)) as silent:
         told = await reason(tmp_path, f'tls://127.0.0.1:{silent.getsockname()[1]}')
 
@@ -82,6 +84,12 @@ def worker(tmp_path: Path, *arguments: str) -> 'subprocess.CompletedProcess[str]
         (['--name', 'worker'], 'Synapse itself uses the name worker: choose another one with --name.'),
         (['--name', 'local'], 'Synapse itself uses the name local: choose another one with --name.'),
         (['--name', '日本'], "'日本' has neither letters from A to Z nor digits: choose another name with --name."),
+        (['--cluster'], '--cluster belongs to the first machine: a worker has no use for it. Try: '),
+        (['--port', '9999'], '--port belongs to the first machine: a worker has no use for it. Try: '),
+        (['--listen', ''], "'' isn't an address of this machine, such as 10.0.0.6 or 10.0.0.6:8790. Try: "),
+        (['--name', ''], '--name takes a text, not nothing. Try: '),
+        (['--code', ' '], '--code takes a text, not nothing. Try: '),
+        (['--offer', 'gpu=1', '--offer', 'gpu=2'], '--offer: gpu is given twice. Try: '),
         (['--offer', 'here'], '--offer: here is reserved for runs that only the first machine may carry out.'),
         (['--offer', 'gpu=-1'], "--offer: 'gpu=-1' offers nothing: the amount is more than 0."),
         (['--offer', 'gpu=many'], "--offer: 'gpu=many' isn't an offer such as gpu=1: its amount is a number."),
@@ -103,6 +111,43 @@ def test_a_port_that_is_none_is_no_address(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.startswith("'tls://127.0.0.1:99999' isn't an address")) == (2, True)
 
 
+@pytest.mark.parametrize(
+    'words',
+    [
+        [' tls://127.0.0.1:1/ ', '--code', CODE],
+        [f'python main.py worker tls://127.0.0.1:1 --code {CODE}'],
+        [f'tls://127.0.0.1:1 --code {CODE}', '--name', 'annex'],
+    ],
+)
+def test_an_address_or_a_whole_line_is_taken_as_it_was_pasted(words: list[str]) -> None:
+    command = parse(['worker', *words])
+
+    assert (command.at, command.code) == ('tls://127.0.0.1:1', CODE)
+    assert command.machine == ('annex' if 'annex' in words else '')
+
+
+@pytest.mark.parametrize('line', ['python main.py worker', 'x://y'])
+def test_a_pasted_line_without_an_address_is_told_without_its_code(
+    line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(['worker', f'{line} --code {CODE}'])
+
+    told = capsys.readouterr().err
+    assert "isn't an address such as tls://10.0.0.5:8786" in told
+    assert CODE not in told
+
+
+def test_a_missing_code_is_told_with_an_example(tmp_path: Path) -> None:
+    line = [sys.executable, 'main.py', 'worker', 'tls://127.0.0.1:1', '--data', str(tmp_path)]
+    done = subprocess.run(
+        line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.endswith('paste. Like this: python main.py worker tls://127.0.0.1:1 --code CODE\n')
+
+
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[SynapseUnderTest]:
     program = SynapseUnderTest(tmp_path / 'room', '--cluster', '--cluster-port', '0', '--workers', '1').start()
@@ -122,9 +167,24 @@ def test_a_second_machine_of_a_name_waits_until_that_is_free(room: SynapseUnderT
         assert len(second.lines) == 1
 
         assert first.stop() == 0
+        assert first.lines[1:] == [f'maquina-do-Joao has left the cluster at {line[0]}.']
         second.wait_for('has joined')
     finally:
         second.stop(signal.SIGTERM)
+
+
+@pytest.mark.timeout(240)
+def test_no_other_machine_may_be_called_as_the_first_one(room: SynapseUnderTest, tmp_path: Path) -> None:
+    name = name_of()
+    machine = MachineUnderTest(tmp_path / 'other', *join_line(room))
+    try:
+        machine.wait_for(f'a machine called {name} is there already. Give this one another name with --name.')
+        with room.api as api:
+            assert [one['id'] for one in api.get('/machines').json()] == ['local']
+    finally:
+        assert machine.stop() == 0
+    assert len(machine.lines) == 2
+    assert machine.lines[-1] == 'Stopped.'
 
 
 @pytest.mark.timeout(240)

@@ -111,6 +111,36 @@ def test_files_code_and_results_travel_and_a_retry_goes_on(room: SynapseUnderTes
     assert printed == [f'made 6000000 at {machine.folder / "machine"}']
 
 
+def test_a_package_that_is_missing_there_is_told_with_the_machine_and_the_own_file(
+    room: SynapseUnderTest, join: Join
+) -> None:
+    room.write_pipeline('misses.py', MISSES)
+    room.wait_for_pipeline('Misses')
+    join('annex')
+    room.create_run('RunCommand', command=['sleep', '600'])
+
+    run = room.create_run('Misses')
+    error = room.wait_for_run(run['id'], 'failed')['error']
+
+    assert error['hint'] == 'Install it on annex: python -m pip install roomonly'
+    [entry] = [entry for entry in lines(room, run) if 'Traceback' in entry['message']]
+    own = str(room.data / 'pipelines' / 'misses.py')
+    assert own in entry['message']
+    assert entry['fields']['file'] == own
+    assert not [line for line in lines(room, run) if 'machine/pipelines' in str(line)]
+
+
+MISSES = """
+from synapse import Pipeline, step
+
+
+class Misses(Pipeline):
+    @step
+    def look(self, run):
+        import roomonly
+"""
+
+
 def test_stop_leaves_no_process_there(room: SynapseUnderTest, join: Join) -> None:
     machine = join('annex')
     run = elsewhere(room, GRANDCHILD)
@@ -131,6 +161,9 @@ def test_a_killed_machine_interrupts_its_runs_and_another_takes_the_next(room: S
     ended = room.wait_for_run(run['id'], 'interrupted', timeout=15)
 
     assert ended['error']['message'] == 'The machine annex was lost at EXECUTE.'
+    assert warnings(room) == [
+        f'Run #{run["number"]} was interrupted after LENGTH: The machine annex was lost at EXECUTE.'
+    ]
     assert states(room) == {'local': 'up', 'annex': 'lost'}
     machine.wait_until_empty()
     other = join('shed')
@@ -167,6 +200,8 @@ def test_a_frozen_machine_costs_the_run_it_has_and_no_other(room: SynapseUnderTe
     machine.process.send_signal(signal.SIGCONT)
     room.wait_for_run(waiting['id'], 'succeeded', timeout=60)
     machine.wait_until_empty()
+    machine.wait_for(f'Run #{run["number"]} was ended here: its control room is gone.')
+    assert not [line for line in machine.lines if 'TLS handshake' in line or run['id'] in line]
 
 
 @pytest.mark.parametrize('how', ['by hand', 'by an event'])
@@ -375,6 +410,9 @@ def test_a_run_goes_where_what_it_needs_is_and_else_waits_visibly(room: SynapseU
     room.wait_for_pipeline('Paints')
     run = room.create_run('Paints')
     wait_until(lambda: room.run(run['id'])['waits_for'] == 'a machine with gpu 1', timeout=20)
+    assert command(room, 'queue').stdout == (
+        f'Open. 0 running, 1 waiting.\nRun #{run["number"]} waits for a machine with gpu 1.\n'
+    )
 
     machine = MachineUnderTest(tmp_path / 'gpu', *join_line(room), '--name', 'gpu', '--offer', 'gpu=1')
     try:
@@ -457,6 +495,11 @@ def test_a_killed_scheduler_is_started_again_and_the_machine_joins_it(room: Syna
     wait_until(lambda: sum('has joined' in line for line in machine.lines) == 2, timeout=60)
     again = room.create_run('RunCommand', command=['true'])
     room.wait_for_run(again['id'], 'succeeded')
+    assert sorted(warnings(room)) == [
+        f'Run #{run["number"]} was interrupted after LENGTH: The machine annex was lost at EXECUTE.',
+        'the scheduler of the cluster is gone',
+    ]
+    assert said_of_machines(room) == 1
 
 
 def test_a_removed_machine_ends_and_is_refused_while_the_runs_of_others_go_on(
@@ -554,6 +597,21 @@ def test_a_machine_that_cannot_be_reached_gets_no_runs_and_it_is_said_what_to_do
     wait_until(lambda: states(room) == {'local': 'up'}, timeout=20)
 
 
+def warnings(room: SynapseUnderTest) -> list[str]:
+    """What the log has beside news."""
+    with room.api as api:
+        entries = api.get('/logs', params={'limit': 500}).json()['entries']
+    found = [entry['message'] for entry in entries if entry['level'] in ('warning', 'error', 'critical')]
+    return [re.sub(r'after [^:]*:', 'after LENGTH:', message) for message in found]
+
+
+def said_of_machines(room: SynapseUnderTest) -> int:
+    """How many lines its terminal has beside the two that say where it is; none of them is of Dask."""
+    lines = [line for line in room.output if not line.startswith(('Synapse is ready at ', 'http'))]
+    assert all(line.startswith('Other machines ') for line in lines), lines
+    return len(lines)
+
+
 def states(room: SynapseUnderTest) -> dict[str, str]:
     with room.api as api:
         return {machine['id']: machine['state'] for machine in api.get('/machines').json()}
@@ -584,7 +642,7 @@ def test_the_api_and_the_command_line_tell_how_machines_are_and_drain_one(room: 
         run = elsewhere(room, 'echo up; sleep 600')
 
         here, annex = api.get('/machines').json()
-        drained = command(room, 'machines', 'drain', 'annex')
+        drained = command(room, 'machines', 'drain', 'annex', '--language', 'pt-BR')
         states = [machine['state'] for machine in api.get('/machines').json()]
         shown = command(room, 'machines', 'resume', 'annex')
         unknown = command(room, 'machines', 'remove', 'barn')
@@ -593,8 +651,9 @@ def test_the_api_and_the_command_line_tell_how_machines_are_and_drain_one(room: 
     assert annex.items() >= {'id': 'annex', 'local': False, 'state': 'up', 'places': 2, 'runs': [run['id']]}.items()
     assert annex['load'].keys() == {'cpu_percent', 'memory_used_bytes', 'memory_bytes', 'disk_free_bytes'}
     assert annex['cores'] == os.cpu_count()
+    assert said_of_machines(room) == 1
     assert states == ['up', 'draining']
-    assert 'annex: 2 places, 1 run, gets no new runs, CPU ' in drained.stdout
+    assert 'annex: 2 vagas, 1 execução, ' in drained.stdout
     assert 'annex: 2 places, 1 run, CPU ' in shown.stdout
     assert (unknown.returncode, unknown.stderr) == (1, "No machine is called 'barn'.\n")
 
