@@ -38,7 +38,7 @@ class MachinesCard(Scope):
         self._room = room
         self._shown: tuple[bool | str, ...] | None = None
         self._rows: dict[str, _Row] = {}
-        with self, card(_('Machines')):
+        with self, card(_('Machines'), anchor='machines'):
             self._way_in = el('div')
             self._list = el('div', role='list', aria_label=_('Machines'))
         self.watch(room.status, ('workers',), self._show)

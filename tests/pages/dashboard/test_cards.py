@@ -154,26 +154,57 @@ async def test_an_idle_worker_is_listed_and_a_busy_one_says_what_it_does() -> No
 async def test_another_number_of_workers_is_another_number_of_rows() -> None:
     async with staged(workers=1) as stage:
         stage.screen.draw(lambda: WorkersCard(stage.room))
-        await stage.room.set_workers(3)
-        await stage.until(lambda: len(stage.room.status.workers) == 3)
+        await stage.room.set_workers(2)
+        await stage.until(lambda: len(stage.room.status.workers) == 2)
 
-        assert workers(stage) == ['worker-1 idle', 'worker-2 idle', 'worker-3 idle']
+        assert workers(stage) == ['worker-1 idle', 'worker-2 idle']
 
 
-async def test_of_many_workers_those_with_a_run_come_first() -> None:
-    async with staged(workers=1) as stage:
+async def test_of_many_workers_those_with_a_run_come_first_and_the_idle_ones_are_counted_by_machine() -> None:
+    async with staged(workers=2) as stage:
         stage.screen.draw(lambda: WorkersCard(stage.room))
         place = stage.screen.all(tag='ul')[0]
-        stage.room.roster.update({'annex': Offer(2)}, ())
-        await stage.until(lambda: len(stage.room.status.workers) == 3)
-        here, there = await stage.run(), await stage.run()
-        await stage.drawn(lambda: 'idle' in text_of(place) and text_of(place).count('starting') == 2)
+        stage.room.roster.update({'annex': Offer(2), 'barn': Offer(3)}, ())
+        await stage.drawn(lambda: [*map(text_of, place)] == ['This machine 2 free', 'annex 2 free', 'barn 3 free'])
+        here, also_here, there = await stage.run(), await stage.run(), await stage.run()
 
-        await stage.end(here)
+        await stage.drawn(lambda: [*map(_name_of, place)] == ['worker-1', 'worker-2', 'annex-1', 'annex', 'barn'])
 
-        await stage.drawn(lambda: [*map(_name_of, place)] == ['annex-1', 'worker-1', 'annex-2'])
         assert stage.room.runs.worker_of(there.id) == 'annex-1'
+        assert text_of(place).count('starting') == 3
+        assert 'annex 1 free barn 3 free' in text_of(place)
         assert place.props['tabindex'] == '0'
+        for run in (here, also_here):
+            await stage.end(run)
+        await stage.drawn(lambda: [*map(_name_of, place)] == ['annex-1', 'This', 'annex', 'barn'])
+
+
+async def test_workers_that_are_not_in_sight_are_named_by_a_link_to_the_machines() -> None:
+    async with staged(workers=1) as stage:
+        card = stage.screen.draw(lambda: WorkersCard(stage.room))
+        beside, below = stage.screen.all(href='/settings#machines')
+        assert not is_shown(beside)
+        stage.room.roster.update({'annex': Offer(2), 'barn': Offer(3), 'cellar': Offer(1)}, ())
+
+        await stage.drawn(lambda: is_shown(beside))
+
+        assert text_of(beside) == '+2 more barn, cellar'
+        assert not is_shown(below), 'all fit where the cards stand one below the other'
+        assert text_of(card.count) == '0 of 7 busy'
+
+
+async def test_the_places_of_a_drained_machine_are_no_workers_to_count_on() -> None:
+    async with staged(workers=2) as stage:
+        card = stage.screen.draw(lambda: WorkersCard(stage.room))
+        place = stage.screen.all(tag='ul')[0]
+        stage.room.roster.update({'annex': Offer(2), 'barn': Offer(3)}, ())
+        await stage.drawn(lambda: text_of(card.count) == '0 of 7 busy')
+
+        stage.room.roster.drain('annex', is_drained=True)
+
+        await stage.drawn(lambda: text_of(card.count) == '0 of 5 busy')
+        await stage.drawn(lambda: [*map(_name_of, place)] == ['This', 'barn', 'annex'])
+        assert 'annex gets no new runs' in text_of(place)
 
 
 async def test_few_workers_stay_where_they_are() -> None:
