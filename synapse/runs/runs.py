@@ -242,10 +242,6 @@ class Runs(KnownRuns):
         known = self.taken.known(found.owner, [found.version])[0]
         return known.is_taken or known.digest == found.digest
 
-    def waits_for_machine(self, id: str) -> bool:
-        """Whether what a waiting run `waits_for` is a machine, and not space."""
-        return id in self._dispatcher.nowhere
-
     def expected_starts(self) -> Mapping[str, datetime]:
         """Return when waiting runs may start, by id, where that can be estimated; empty while the queue is paused."""
         if self._queue.is_paused:

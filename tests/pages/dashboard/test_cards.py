@@ -88,22 +88,25 @@ async def test_a_long_queue_is_cut_and_the_rest_counted() -> None:
         assert '2 more waiting.' in stage.screen.texts
 
 
-async def test_a_row_says_whether_its_run_waits_for_space_or_for_a_machine() -> None:
+async def test_a_row_says_what_its_run_waits_for() -> None:
     async with staged(workers=1) as stage:
         for name, limits in {'Paints': "needs = {'gpu': 1}", 'Fills': "needs_free = '900 TB'"}.items():
             path = stage.room.settings.data / 'pipelines' / f'{name.lower()}.py'
             path.write_text(ONE_STEP.format(name=name, limits=limits))
             await stage.room.bus.next(PipelinesChanged, timeout=20, where=lambda news, name=name: name in news.names)
+        stage.room.roster.update({'annex': Offer(2, {'gpu': 1})}, ())
+        stage.room.roster.drain('annex', is_drained=True)
         stage.screen.draw(lambda: QueueCard(stage.room))
         for name in ('Paints', 'Fills'):
             await stage.room.runs.create(name, {})
 
-        await stage.drawn(lambda: 'waits for a machine' in stage.screen.texts)
-        await stage.drawn(lambda: 'waits for space' in stage.screen.texts)
+        words = 'waits for a machine with gpu 1; annex has it and gets no new runs'
+        await stage.drawn(lambda: words in stage.screen.texts)
+        await stage.drawn(lambda: any(text.startswith('waits for 900 TB of free space') for text in stage.screen.texts))
 
         rows = [text_of(row) for row in stage.screen.all(tag='li')]
-        assert [row.split(' ')[0] for row in rows if 'for a machine' in row] == ['Paints']
-        assert [row.split(' ')[0] for row in rows if 'for space' in row] == ['Fills']
+        assert [row.split(' ')[0] for row in rows if words in row] == ['Paints']
+        assert stage.screen.one(text=words).props['title'] == words
 
 
 ONE_STEP = """
