@@ -18,6 +18,7 @@ from pages.parts.words import (
     step_title,
 )
 from synapse.control_room import ControlRoom
+from synapse.inbox.inputs import files_among
 from synapse.language import _, _n
 from synapse.language.formats import listed as listed
 from synapse.runs.causes import cause_words
@@ -136,6 +137,16 @@ def _place_in_queue(room: ControlRoom, run: RunRecord) -> str:
         _('starts about {time}', time=clock_of(room, start)[:5]) if start else '',
     ]
     return ', '.join(filter(None, words))
+
+
+def beginning_words(room: ControlRoom, run: RunRecord) -> str:
+    """Return what goes on before the first step of a run that a worker has."""
+    if not run.machine:
+        return _('Starting')
+    info = room.catalog.find(run.pipeline)
+    if info is not None and any(True for _name in files_among(info.schema, run.parameters)):
+        return _('Its files are on their way to {machine}', machine=run.machine)
+    return _('Starts on {machine}', machine=run.machine)
 
 
 def what_stops(room: ControlRoom, run: RunRecord) -> str:
