@@ -19,7 +19,7 @@ from pages.parts.words import (
 )
 from synapse.control_room import ControlRoom
 from synapse.inbox.inputs import files_among
-from synapse.language import _, _n
+from synapse.language import _, _n, spoken
 from synapse.language.formats import listed as listed
 from synapse.runs.causes import cause_words
 from synapse.runs.pauses import Pause
@@ -78,7 +78,7 @@ def state_in_list(room: ControlRoom, run: RunRecord) -> str:
     if is_moving and run.active_step is not None:
         return f'{_name(room, run, run.active_step)} {percent_of(run.active_step.progress)}'
     if run.state is RunState.FAILED and run.failed_step is not None and run.error is not None:
-        return f'{words}: {run.error.reason or run.error.message}'
+        return f'{words}: {run.error.reason or spoken(run.error.message)}'
     return words
 
 

@@ -15,7 +15,7 @@ from pydantic_core import to_jsonable_python
 
 from synapse.errors import SynapseError
 from synapse.inbox.newest import AlreadyTaken, Chosen, is_unresolved, resolved
-from synapse.language import N_, _, joined, own, own_language, translated
+from synapse.language import N_, _, filled, joined, own
 from synapse.runs.creation import PreparedRun
 from synapse.runs.records import RunRecord
 from synapse.runs.runs import Runs
@@ -53,7 +53,7 @@ class Claim(NamedTuple):
 
     @classmethod
     def of(cls, row: Occurrence, run: RunRecord | None = None) -> 'Claim':
-        documents = (row.as_document(), None if run is None else run.as_json())
+        documents = (row.as_document(), None if run is None else run.as_document())
         return cls(row, run, documents, None if run is None else run.created_at)
 
     @property
@@ -226,7 +226,7 @@ def _row(
 
 def _skip_reason(event: Event, unfinished: int) -> str:
     if event.overlap == 'skip' and unfinished:
-        return translated(OVERLAPPED[0], own_language())
+        return filled(OVERLAPPED[0])
     if event.overlap == 'queue' and unfinished > 1:
-        return translated(OVERLAPPED[1], own_language())
+        return filled(OVERLAPPED[1])
     return ''

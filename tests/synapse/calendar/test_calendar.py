@@ -24,6 +24,7 @@ from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.inbox.inputs import InputGone
 from synapse.inbox.newest import AlreadyTaken
+from synapse.language import PSEUDO, answering_in
 from synapse.log.log import Level
 from synapse.recurrence import instant_of
 from synapse.runs.records import RunState
@@ -243,6 +244,8 @@ async def test_an_unfinished_run_makes_the_next_one_skip_queue_or_run(room: Cont
     assert states['allow'][:3] == ['fired', 'fired', 'fired']
     skipped = next(item for item in occurrences if item.title == 'skip' and item.state == 'skipped')
     assert skipped.reason == 'Its last run was still running.'
+    with answering_in(PSEUDO):
+        assert skipped.as_json()['reason'] == '⟦Its last run was still running.⟧'
 
 
 async def test_a_failed_run_is_retried_as_often_as_its_event_says(room: ControlRoom) -> None:
