@@ -182,7 +182,7 @@ class _IdleRow:
     def __init__(self, line: Line) -> None:
         with el('li', 'st-idle') as self.row:
             Glyph('idle')
-            with el('span', 'worker-name' if line.machine == HERE else 'sy-mono worker-name', title=line.title):
+            with el('span', 'sy-mono worker-name', title=line.title):
                 el('span', 'sy-ell', line.title)
             self._words = el('span', 'sy-ell sy-grow sy-3')
 
