@@ -4,7 +4,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WrapValidator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    WrapValidator,
+    model_serializer,
+    model_validator,
+)
 
 from synapse.language import ENGLISH, N_, Text, own, own_language, parts_of, spoken, text_from, translated
 
@@ -27,6 +37,14 @@ class Record(BaseModel):
         """Return plain JSON values, times as ISO 8601 with offset."""
         return self.model_dump(mode='json')
 
+    def as_document(self) -> dict[str, Any]:
+        """Return what is kept: the JSON in our own language; records with `Retold` texts have their `parts` in it."""
+        return self.model_dump(mode='json', context=_KEPT)
+
+
+_KEPT = {'is_kept': True}
+"""The context in which a record is written for files."""
+
 
 class RetoldRecord(Record):
     """A record with texts that are `Retold`. Files keep what they were made of beside them, as `parts`."""
@@ -39,14 +57,17 @@ class RetoldRecord(Record):
         given = {name: value for name, value in values.items() if name != 'parts'}
         return given | {name: text_from(given.get(name, ''), parts) for name, parts in values['parts'].items()}
 
-    def as_json(self) -> dict[str, Any]:
-        return super().as_json() | {name: spoken(text) for name, text in self._texts()}
-
-    def as_document(self) -> dict[str, Any]:
-        """Return what is kept: the JSON in our own language, and `parts`."""
-        said = {name: own(text) for name, text in self._texts()}
-        parts = {name: parts for name, text in self._texts() if (parts := parts_of(text))}
-        return super().as_json() | said | ({'parts': parts} if parts else {})
+    # So that it is the same for a record that is part of another one, such as the problem of a run.
+    @model_serializer(mode='wrap')
+    def _write(self, write: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        values: dict[str, Any] = write(self)
+        texts = dict(self._texts())
+        if not texts or not info.mode_is_json():
+            return values
+        if not info.context:
+            return values | {name: str(spoken(text)) for name, text in texts.items()}
+        parts = {name: parts for name, text in texts.items() if (parts := parts_of(text))}
+        return values | {name: str(own(text)) for name, text in texts.items()} | ({'parts': parts} if parts else {})
 
     def _texts(self) -> Iterator[tuple[str, Text]]:
         return ((name, value) for name, value in self.__dict__.items() if isinstance(value, Text))
@@ -60,11 +81,11 @@ def is_unset(value: object) -> bool:
 _AT_LOG = (N_('The last lines of the log may say why.'), N_('The last lines of its log may say why.'))
 
 
-class Problem(Record):
+class Problem(RetoldRecord):
     """Why a run or step did not succeed."""
 
-    message: Kept
-    hint: Kept = ''
+    message: Retold
+    hint: Retold = ''
     type: str = ''
     """Exception class, `signal`, `timeout`, `exit`, or empty."""
     file: str | None = None
@@ -90,10 +111,11 @@ class Problem(Record):
 
     @property
     def words(self) -> str:
-        """The message, with the reason if it is not part of it."""
-        if not self.reason or self.reason in self.message:
-            return self.message
-        return f'{self.message.rstrip(".")}: {self.reason}'
+        """The message in the language of its reader, with the reason if it is not part of it."""
+        message = spoken(self.message)
+        if not self.reason or self.reason in message:
+            return message
+        return f'{message.rstrip(".")}: {self.reason}'
 
 
 def now_utc() -> datetime:

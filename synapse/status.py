@@ -12,6 +12,7 @@ from nicegui.binding import bindable_dataclass
 
 from . import __version__
 from .bus import Message
+from .machine_loads import PYTHON, MachineLoad
 from .records import now_utc
 
 StatusState = Literal['idle', 'busy', 'paused', 'error']
@@ -70,6 +71,23 @@ class Status:
     """How many processes wait so that runs can be forked from them, and the bytes they take."""
     version: str = __version__
     started_at: datetime = field(default_factory=now_utc)
+
+    @property
+    def places_here(self) -> int:
+        """How many workers are on this machine."""
+        return sum('machine' not in worker for worker in self.workers)
+
+    @property
+    def load(self) -> MachineLoad:
+        """How this machine was when it was measured last."""
+        return MachineLoad(
+            cpu_percent=self.cpu_percent,
+            memory_used=self.ram_used,
+            memory_total=self.ram_total,
+            disk_free=self.disk_free,
+            version=self.version,
+            python=PYTHON,
+        )
 
     def snapshot(self) -> dict[str, Any]:
         """The status as in the API and in `pipeline_update` messages."""

@@ -7,7 +7,7 @@ from typing import Any
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from pages.parts.cards import Card, keep_rows, set_props, tick
+from pages.parts.cards import Card, keep_rows, set_class, set_props, tick
 from pages.parts.dialogs import attempt
 from pages.parts.html import Glyph, button, el, icon, menu_item, opens
 from pages.parts.popup import menu
@@ -102,7 +102,6 @@ class QueueCard(Card):
 
 class _Row:
     def __init__(self, room: ControlRoom, run: RunRecord) -> None:
-        self._runs = room.runs
         name = f'{pipeline_title(room, run.pipeline)} {run.subject}'.strip()
         with el('li', f'st-queued {pipeline_color(room, run.pipeline)}', tabindex='0', draggable='true') as self.row:
             with el('span', 'sy-drag sy-3'):
@@ -126,11 +125,10 @@ class _Row:
         set_props(self.row, data_run=run.id, aria_label=label)
 
     def show(self, run: RunRecord, start: datetime | None, *, is_held: bool) -> None:
-        why = _('Waits for {what}', what=run.waits_for) if run.waits_for else None
-        set_props(self._start, data_format='about', title=why)
-        waits = _('waits for a machine') if self._runs.waits_for_machine(run.id) else _('waits for space')
-        text = _('paused') if is_held else waits if why else ''
-        tick(self._start, until=None if why else start, text=text)
+        why = _('waits for {what}', what=run.waits_for) if run.waits_for else ''
+        set_props(self._start, data_format='about', title=why or None)
+        set_class(self._start, 'queue-why', why and not is_held)
+        tick(self._start, until=None if why else start, text=_('paused') if is_held else why)
 
 
 def _entry(text: str, icon_name: str, do: Callable[[], Any]) -> None:

@@ -1,8 +1,8 @@
-"""The workers: what each does and for how long; idle ones are listed too, the last if there are many."""
+"""The workers: what each does and for how long; of many, those with a run come first, and the idle ones are counted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pages.parts.cards import Card, keep_rows, set_props, tick
 from pages.parts.html import Glyph, el, icon, look_of
@@ -13,29 +13,59 @@ from synapse.offers import HERE
 from synapse.status import StatusChanged
 
 FEW = 2
-"""So many rows are in sight on every screen; of more, those that have a run come first."""
+"""So many rows are in sight on a wide screen."""
+FEW_BELOW = 5
+"""The same where the cards stand one below the other."""
 SORT_SECONDS = 1.0
 """How often rows change their places at most: with many short runs none could be read."""
+
+Worker = Mapping[str, Any]
+
+
+class Line(NamedTuple):
+    """What a row shows: a worker, or those of a machine that are idle if it has no name."""
+
+    machine: str
+    worker: str = ''
+
+    @property
+    def title(self) -> str:
+        return self.worker or self.machine or _('This machine')
+
+
+def lines_of(workers: Sequence[Worker]) -> list[Line]:
+    """Return a line for each of few workers; of more, those with a run, then the idle ones of each machine as one.
+
+    Machines that get no new runs come last.
+    """
+    lines = [Line(_machine_of(worker), str(worker['name'])) for worker in workers]
+    if len(workers) <= FEW:
+        return lines
+    busy = [line for line, worker in zip(lines, workers, strict=True) if worker['state'] != 'idle']
+    idle = sorted((worker for worker in workers if worker['state'] == 'idle'), key=_is_drained)
+    return [*busy, *dict.fromkeys(Line(_machine_of(worker)) for worker in idle)]
 
 
 class WorkersCard(Card):
     """One row per worker, changed in place; it moves only if not all of them are in sight."""
 
     def __init__(self, room: ControlRoom) -> None:
-        super().__init__(_('Workers'), 'third is-list')
+        super().__init__(_('Workers'), 'third is-list workers-card')
         self._room = room
         label = _('Add or remove workers')
         with self.head, el('a', 'sy-btn is-ghost is-sm is-icon', href='/settings', aria_label=label):
             icon('profiles', size=15)
         with self:
             self._place = el('ul', 'sy-rows', aria_label=_('Workers'))
-            with el('ul', 'sy-rows'), el('li'), el('a', 'sy-x sy-3 sy-grow', href='/settings'):
-                icon('plus', size=14)
-                el('span', 'sy-grow', _('Add a worker'))
+            with el('ul', 'sy-rows'), el('li'):
+                with el('a', 'sy-x sy-3 sy-grow', href='/settings'):
+                    icon('plus', size=14)
+                    el('span', text=_('Add a worker'))
                 self._free = el('span', 'sy-cap sy-num')
-        self._rows: dict[str, _Row] = {}
+                self._more = _More('is-beside', in_sight=FEW), _More('is-below', in_sight=FEW_BELOW)
+        self._rows: dict[Line, _Row | _IdleRow] = {}
         self._shown: object = None
-        self._order: list[str] = []
+        self._order: list[Line] = []
         self._sort = self.at_most_every(SORT_SECONDS, self._place_rows, at_once=True)
         self.follow(room.bus, StatusChanged, lambda _: self._show())
         self.watch(room.status, ('ram_used',), self._show_free)
@@ -48,27 +78,37 @@ class WorkersCard(Card):
             return
         self._shown = status.workers
         self.count.set_text(busy_words(status))
-        if {worker['name'] for worker in status.workers} == self._rows.keys():
-            self._sort()
-        else:
+        if len(status.workers) <= FEW:
             self._place_rows()
-        for worker in status.workers:
-            self._rows[str(worker['name'])].show(worker, *self._work_of(worker))
+        else:
+            self._sort()
+        self._show_rows()
 
     def _place_rows(self) -> None:
-        workers = {str(worker['name']): worker for worker in self._room.status.workers}
-        is_sorted = len(workers) > FEW
-        order = sorted(workers, key=lambda name: is_sorted and workers[name]['state'] == 'idle')
+        order = lines_of(self._room.status.workers)
         if order == self._order:
             return
         self._order = order
-        keep_rows(self._place, self._rows, order, lambda name: _Row(name, str(workers[name].get('machine', HERE))))
-        self._place.style(f'--name: {max(map(len, order), default=0)}ch')
-        set_props(self._place, tabindex='0' if is_sorted else None)  # so that it can be scrolled with keys
+        keep_rows(self._place, self._rows, order, lambda line: _Row(line) if line.worker else _IdleRow(line))
+        self._place.style(f'--name: {max((len(line.title) for line in order), default=0)}ch')
+        set_props(self._place, tabindex='0' if len(order) > FEW else None)  # so that it can be scrolled with keys
+        for more in self._more:
+            more.show(order)
+        self._show_rows()
 
-    def _work_of(self, worker: Mapping[str, Any]) -> tuple[str, str]:
+    def _show_rows(self) -> None:
+        workers = self._room.status.workers
+        for worker in workers:
+            row = self._rows.get(Line(_machine_of(worker), str(worker['name'])))
+            if isinstance(row, _Row):
+                row.show(worker, *self._work_of(worker))
+        for line, row in self._rows.items():
+            if isinstance(row, _IdleRow):
+                row.show(worker for worker in workers if _machine_of(worker) == line.machine)
+
+    def _work_of(self, worker: Worker) -> tuple[str, str]:
         """Return the step that the worker runs and what its run is about."""
-        on_it = self._room.runs.on_machine(str(worker.get('machine', HERE)))
+        on_it = self._room.runs.on_machine(_machine_of(worker))
         run = next((run for run in on_it if run.id == worker['run']), None)
         if run is None:
             return '', ''
@@ -82,25 +122,47 @@ class WorkersCard(Card):
         self._free.set_text(_n('{count} core, {size} free', '{count} cores, {size} free', status.cores, size=free))
 
 
+class _More:
+    """A link to the machines, which names what is not in sight; the list still scrolls to it.
+
+    :param classes: on which screens it is shown
+    """
+
+    def __init__(self, classes: str, *, in_sight: int) -> None:
+        self._in_sight = in_sight
+        self._link = el('a', f'workers-more {classes}', href='/settings#machines')
+        with self._link:
+            self._count = el('b')
+            self._names = el('span', 'sy-ell')
+
+    def show(self, lines: Sequence[Line]) -> None:
+        hidden = lines[self._in_sight :]
+        names = ', '.join(line.title for line in hidden)
+        self._link.set_visibility(bool(hidden))
+        self._count.set_text(_('+{count} more', count=len(hidden)))
+        self._names.set_text(names)
+        set_props(self._link, title=names)
+
+
 class _Row:
     """A worker; of one on another machine, the name of the machine may be cut, and the number stays."""
 
-    def __init__(self, name: str, machine: str) -> None:
+    def __init__(self, line: Line) -> None:
         self._shown: tuple[Any, ...] = ()
         with el('li', 'st-idle') as self.row:
             self._glyph = Glyph('idle')
-            with el('span', 'sy-mono worker-name', title=name):
-                el('span', 'sy-ell', machine or name)
-                if machine != HERE:
-                    el('span', text=name.removeprefix(machine))
+            with el('span', 'sy-mono worker-name', title=line.worker):
+                el('span', 'sy-ell', line.machine or line.worker)
+                if line.machine != HERE:
+                    el('span', text=line.worker.removeprefix(line.machine))
             with el('span', 'sy-ell sy-grow'):
                 self._step = el('span')
                 self._subject = el('span', 'sy-3')
             self._since = el('span', 'sy-cap sy-num')
 
-    def show(self, worker: Mapping[str, Any], step: str, subject: str) -> None:
+    def show(self, worker: Worker, step: str, subject: str) -> None:
         state = str(worker['state'])
-        shown = (state, step, subject, worker['since'])
+        shown = (state, step, subject, worker['since'], _is_drained(worker))
         if shown == self._shown:
             return
         self._shown = shown
@@ -108,6 +170,33 @@ class _Row:
         self.row.classes(replace=f'st-{look}')
         self._glyph.show(look)
         self._step.set_text(f'{step} ' if step else '')
-        self._subject.set_text(subject or (_('idle') if state == 'idle' else ''))
+        idle = _('gets no new runs') if _is_drained(worker) else _('idle')
+        self._subject.set_text(subject or (idle if state == 'idle' else ''))
         is_still = state in ('idle', 'paused')
         tick(self._since, since=None if is_still else datetime.fromisoformat(str(worker['since'])))
+
+
+class _IdleRow:
+    """The workers of a machine that have no run."""
+
+    def __init__(self, line: Line) -> None:
+        with el('li', 'st-idle') as self.row:
+            Glyph('idle')
+            with el('span', 'sy-mono worker-name', title=line.title):
+                el('span', 'sy-ell', line.title)
+            self._words = el('span', 'sy-ell sy-grow sy-3')
+
+    def show(self, workers: Iterable[Worker]) -> None:
+        """:param workers: of its machine"""
+        idle = [worker for worker in workers if worker['state'] == 'idle']
+        is_drained = any(map(_is_drained, idle))
+        text = _('gets no new runs') if is_drained else _n('{count} free', '{count} free', len(idle))
+        self._words.set_text(text)
+
+
+def _machine_of(worker: Worker) -> str:
+    return str(worker.get('machine', HERE))
+
+
+def _is_drained(worker: Worker) -> bool:
+    return bool(worker.get('drained'))

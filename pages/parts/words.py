@@ -188,7 +188,12 @@ def busy_words(status: Status) -> str:
     held = sum(worker.get('state') == 'paused' for worker in status.workers)
     if held:
         return _('{busy} busy, {held} paused', busy=status.busy_workers, held=held)
-    return _('{busy} of {count} busy', busy=status.busy_workers, count=len(status.workers))
+    return _('{busy} of {count} busy', busy=status.busy_workers, count=usable_workers(status))
+
+
+def usable_workers(status: Status) -> int:
+    """Return how many workers have a run or may get one: the idle ones of a drained machine count for nothing."""
+    return sum(not worker.get('drained') or worker['state'] != 'idle' for worker in status.workers)
 
 
 def profile_label(room: ControlRoom, id: str | None) -> str:

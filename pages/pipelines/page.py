@@ -14,7 +14,7 @@ from synapse.catalog.catalog import PipelineInfo, PipelinesChanged
 from synapse.catalog.first_file import EXAMPLE
 from synapse.catalog.info import title_of_field
 from synapse.control_room import ControlRoom
-from synapse.language import N_, _, _n, _p, translated
+from synapse.language import N_, _, _n, _p, spoken, translated
 from synapse.language.formats import number
 
 from .examples import Examples
@@ -108,7 +108,7 @@ def _problem(info: PipelineInfo, error: Mapping[str, Any]) -> None:
         with el('span', 'wi'):
             Glyph('failed', size=16)
         with el('div', 'sy-grow'):
-            el('b', text=str(error.get('message') or _('This file cannot be read.')))
+            el('b', text=spoken(error.get('message') or _('This file cannot be read.')))
             if file := error.get('file'):
                 line = error.get('line')
                 el('p', 'sy-mono', _('{file}, line {line}', file=file, line=line) if line else str(file))

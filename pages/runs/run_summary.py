@@ -13,6 +13,7 @@ from pages.parts.words import millis, pipeline_color, pipeline_title, size_of, s
 from synapse.control_room import ControlRoom
 from synapse.durations import clock, spoken
 from synapse.language import _, _n
+from synapse.language import spoken as retold
 from synapse.records import Problem, now_utc
 from synapse.runs.reasons import Said
 from synapse.runs.records import RunRecord, RunState, Silence, Stall
@@ -126,7 +127,7 @@ class RunSummary:
                         icon('arrdown', size=13)
                         el('span', text=_('Line in the log'))
                     link.on('click', lambda: show(seq))
-                el('p', text=f'{with_stop(error.hint)} {what_is_kept(self._room, run)}'.strip())
+                el('p', text=f'{with_stop(retold(error.hint))} {what_is_kept(self._room, run)}'.strip())
                 self._draw_said()
                 if error.file:
                     el(
@@ -140,7 +141,9 @@ class RunSummary:
                         el('summary', text=_n('Traceback, {count} line', 'Traceback, {count} lines', lines))
                         el('pre', text=error.traceback)
             with el('div', 'run-acts'):
-                copy_button(_('Copy error'), '\n'.join(filter(None, (error.words, error.hint, error.traceback))))
+                copy_button(
+                    _('Copy error'), '\n'.join(filter(None, (error.words, retold(error.hint), error.traceback)))
+                )
                 copy_button(_('Copy folder'), str(self._room.runs.folder_of(run.id)))
 
     def _draw_said(self) -> None:

@@ -18,7 +18,8 @@ from pages.parts.words import (
     step_title,
 )
 from synapse.control_room import ControlRoom
-from synapse.language import _, _n
+from synapse.inbox.inputs import files_among
+from synapse.language import _, _n, spoken
 from synapse.language.formats import listed as listed
 from synapse.runs.causes import cause_words
 from synapse.runs.pauses import Pause
@@ -77,7 +78,7 @@ def state_in_list(room: ControlRoom, run: RunRecord) -> str:
     if is_moving and run.active_step is not None:
         return f'{_name(room, run, run.active_step)} {percent_of(run.active_step.progress)}'
     if run.state is RunState.FAILED and run.failed_step is not None and run.error is not None:
-        return f'{words}: {run.error.reason or run.error.message}'
+        return f'{words}: {run.error.reason or spoken(run.error.message)}'
     return words
 
 
@@ -136,6 +137,16 @@ def _place_in_queue(room: ControlRoom, run: RunRecord) -> str:
         _('starts about {time}', time=clock_of(room, start)[:5]) if start else '',
     ]
     return ', '.join(filter(None, words))
+
+
+def beginning_words(room: ControlRoom, run: RunRecord) -> str:
+    """Return what goes on before the first step of a run that a worker has."""
+    if not run.machine:
+        return _('Starting')
+    info = room.catalog.find(run.pipeline)
+    if info is not None and any(True for _name in files_among(info.schema, run.parameters)):
+        return _('Its files are on their way to {machine}', machine=run.machine)
+    return _('Starts on {machine}', machine=run.machine)
 
 
 def what_stops(room: ControlRoom, run: RunRecord) -> str:

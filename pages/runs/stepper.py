@@ -11,6 +11,8 @@ from synapse.control_room import ControlRoom
 from synapse.language import _
 from synapse.runs.records import RunRecord, StepRun, StepState
 
+from .run_words import beginning_words
+
 
 class Stepper(Scope):
     """Built once for a run; `show` changes only what differs.
@@ -20,6 +22,7 @@ class Stepper(Scope):
 
     def __init__(self, room: ControlRoom, run: RunRecord, typical: Mapping[str, float]) -> None:
         super().__init__('ol')
+        self._room = room
         self.classes('sy-steps').props['aria-label'] = _('Steps')
         self._typical = typical
         self._titles = {step.name: step_title(room, run.pipeline, step.name) for step in run.steps}
@@ -29,11 +32,12 @@ class Stepper(Scope):
 
     def show(self, run: RunRecord) -> None:
         before = ''
+        following = _next_of(run)
         for step in run.steps:
             if step.name in self._steps:
                 waits = _('Waits for {what}', what=before) if before else _('Waits for a worker')
-                if run.is_held and step == _next_of(run):
-                    waits = _('Paused')
+                if step == following and (run.is_held or run.is_beginning):
+                    waits = _('Paused') if run.is_held else beginning_words(self._room, run)
                 self._steps[step.name].show(run, step, self._typical.get(step.name), waits)
                 before = self._titles[step.name]
 

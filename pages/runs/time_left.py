@@ -38,7 +38,8 @@ def figure_of(run: RunRecord, left: float | None, now: datetime, local: Callable
     :param local: converts a moment to the time on the wall
     """
     if run.state is RunState.RUNNING and not run.is_stopping:
-        if left is None:
+        # The files of a run elsewhere may take longer to get there than all of its steps.
+        if left is None or (run.machine and run.is_beginning):
             return Figure(since=run.started_at, note=_('so far, no estimate yet'))
         until = now + timedelta(seconds=left)
         return Figure(until=until, note=_('left, done about {time}', time=f'{local(until):%H:%M}'))

@@ -212,7 +212,9 @@ class SignedIn(Scope):
         sessions = {session.id: session for session in self._room.auth.sessions()}
         keep_rows(self._list, self._rows, [*sessions], self._draw)
         for id, session in sessions.items():
-            self._rows[id].show(session.browser or _('A browser'), self._words(session), is_mine=self._is_mine(id))
+            self._rows[id].show(
+                spoken(session.browser) or _('A browser'), self._words(session), is_mine=self._is_mine(id)
+            )
 
     def _is_mine(self, id: str) -> bool:
         return self._mine == f'session {id}'

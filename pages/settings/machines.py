@@ -1,5 +1,6 @@
-"""The card of the other machines: how they join, what each offers and how it is, what runs there, and how one goes."""
+"""The card of the machines: how others join, what each offers and how it is, what runs there, and how one goes."""
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +13,11 @@ from pages.parts.html import button, copy_button, el, opens
 from pages.parts.readers import may_only_look
 from pages.parts.scope import Scope
 from pages.parts.words import moment_of, percent_of, size_of, title_of
-from synapse import __version__, cluster_packages, program
+from synapse import __version__, cluster_packages
 from synapse.control_room import ControlRoom
 from synapse.language import _, _n
 from synapse.machine_loads import PYTHON, MachineLoad, MachineReported
-from synapse.offers import needs_words
+from synapse.offers import HERE, Offer, needs_words, offer_here
 from synapse.roster import LostMachine, Roster, RosterChanged, unreached_hint
 from synapse.runs import causes
 from synapse.runs.messages import QueueChanged, RunChanged
@@ -38,7 +39,9 @@ class MachinesCard(Scope):
         self._room = room
         self._shown: tuple[bool | str, ...] | None = None
         self._rows: dict[str, _Row] = {}
-        with self, card(_('Machines')):
+        self._said_about = ''
+        with self, card(_('Machines'), anchor='machines'):
+            self._said = el('p', 'sy-2 set-told', role='status')
             self._way_in = el('div')
             self._list = el('div', role='list', aria_label=_('Machines'))
         self.watch(room.status, ('workers',), self._show)
@@ -49,6 +52,7 @@ class MachinesCard(Scope):
         self.follow(room.bus, RunChanged, lambda message: moved() if message.moved else None)
         reported = self.at_most_every(LOAD_SECONDS, self._show_loads, at_once=True)
         self.follow(room.bus, MachineReported, lambda _: reported())
+        self.watch(room.status, ('cpu_percent', 'ram_used', 'disk_free'), reported)
         self._show()
 
     def _show(self) -> None:
@@ -60,7 +64,11 @@ class MachinesCard(Scope):
             self._way_in.clear()
             with self._way_in:
                 self._draw_way_in()
-        keep_rows(self._list, self._rows, [*roster.here, *roster.unreached, *roster.lost], self._draw)
+        # The first machine is there to compare the others with.
+        here = [HERE] if roster.is_open or roster.here else []
+        keep_rows(self._list, self._rows, [*here, *roster.here, *roster.unreached, *roster.lost], self._draw)
+        if self._said_about and self._said_about not in roster.here:
+            self._say('')
         for name, line in self._rows.items():
             if lost := roster.lost.get(name):
                 line.show_away(self._lost_words(lost))
@@ -77,22 +85,34 @@ class MachinesCard(Scope):
 
     def _show_loads(self) -> None:
         for name, line in self._rows.items():
-            line.show_load(self._roster.loads.get(name))
+            line.show_load(self._load_of(name))
+
+    def _load_of(self, name: str) -> MachineLoad | None:
+        if name != HERE:
+            return self._roster.loads.get(name)
+        load = self._room.status.load
+        return load if load.memory_total else None  # else it has not been measured yet
 
     def _draw(self, name: str) -> '_Row':
+        if name == HERE:
+            return _Row(socket.gethostname())
         return _Row(name, drain=lambda: self._drain(name), remove=lambda: self._remove(name))
 
     def _facts(self, name: str) -> str:
-        offer = self._roster.here[name]
+        offer = self._roster.here[name] if name != HERE else self._offer_here()
         on_it = self._room.runs.on_machine(name)
         asking = sum(run.question is not None for run in on_it)
         places = _n('{count} place', '{count} places', offer.places)
-        facts = [places, needs_words(offer.has), _n('{count} run', '{count} runs', len(on_it))]
+        facts = [_('This machine')] if name == HERE else []
+        facts += [places, needs_words(offer.has), _n('{count} run', '{count} runs', len(on_it))]
         if asking:
             facts.append(_n('{count} waits for an answer', '{count} wait for an answer', asking))
         if self._roster.is_drained(name):
             facts.append(_('gets no new runs'))
         return ', '.join(filter(None, facts))
+
+    def _offer_here(self) -> Offer:
+        return Offer(self._room.status.places_here, offer_here(self._room.settings.offer))
 
     def _lost_words(self, lost: LostMachine) -> str:
         since = _('No contact since {moment}.', moment=moment_of(self._room, lost.since))
@@ -115,14 +135,17 @@ class MachinesCard(Scope):
                 opens(button(_('Stop it'), kind='ghost', small=True), self._shut)
 
     def _draw_line(self) -> None:
-        address, *others = self._roster.addresses
-        command = f'{program.NAME} worker {address} --code {self._roster.code}'
+        others, command = self._roster.addresses[1:], self._roster.command()
         text = _('Another machine joins with this line. Whoever has it can run anything on all of them.')
         if others:
             text += ' ' + _('This machine can also be reached at {addresses}.', addresses=', '.join(others))
-        with row(_('Let one join'), text):
-            el('span', 'sy-mono', command)
-            copy_button(_('Copy'), command)
+        with el('div', 'set-row is-stacked'):
+            with el('div', 'what'):
+                el('b', text=_('Let one join'))
+                el('span', 'sy-cap', text)
+            with el('div', 'join-line'):
+                _command(command)
+                copy_button(_('Copy'), command)
 
     def _draw_opening(self) -> None:
         text = _('Runs that no longer fit this machine can go to others.')
@@ -169,8 +192,12 @@ class MachinesCard(Scope):
             await attempt(self._roster.shut(by=causes.SETTINGS))
 
     async def _drain(self, name: str) -> None:
+        is_drained = not self._roster.is_drained(name)
+
         async def drain() -> None:
-            self._roster.drain(name, is_drained=not self._roster.is_drained(name))
+            self._roster.drain(name, is_drained=is_drained)
+            gets_none = _('{machine} gets no new runs', machine=name)
+            self._say(gets_none if is_drained else _('{machine} gets new runs again', machine=name), about=name)
 
         await attempt(drain())
 
@@ -184,35 +211,69 @@ class MachinesCard(Scope):
                 _('Remove {machine}?', machine=name), text, yes=_('Remove'), no=_('Keep it'), icon_name='x'
             )
         if is_sure:
-            await attempt(self._roster.remove(name, by=causes.SETTINGS))
+            await attempt(self._remove_now(name))
+
+    async def _remove_now(self, name: str) -> None:
+        code = self._roster.code
+        await self._roster.remove(name, by=causes.SETTINGS)
+        text = _('{machine} was removed', machine=name)
+        if self._roster.code != code:
+            text = _('{machine} was removed; the line to join has changed', machine=name)
+        self._say(text)
+
+    def _say(self, text: str, *, about: str = '') -> None:
+        """Tell readers what a press has done.
+
+        :param about: the machine that it is true of for as long as that is there
+        """
+        self._said.set_text(text)
+        self._said_about = about
+
+
+def _command(command: str) -> None:
+    """Draw a line to type, which goes on in the next one only after a whole word: `--code` has hyphens."""
+    with el('code', 'sy-mono'):
+        for place, word in enumerate(command.split(' ')):
+            el('span', text=' ' if place else '')
+            el('span', 'word', word)
 
 
 class _Row:
-    """A machine.
+    """A machine; this one has no buttons.
 
     :param drain: gives it no new runs, or some again
     :param remove: asks whether to remove it
     """
 
-    def __init__(self, name: str, *, drain: Callable[[], Any], remove: Callable[[], Any]) -> None:
+    def __init__(
+        self, name: str, *, drain: Callable[[], Any] | None = None, remove: Callable[[], Any] | None = None
+    ) -> None:
         self._name = name
+        self._drain: TextElement | None = None
         self._run_links: list[tuple[int, str]] = []
-        with el('div', 'set-row', role='listitem', aria_label=name) as self.row:
+        with el('div', 'set-row is-machine', role='listitem', aria_label=name) as self.row:
             with el('div', 'what'):
                 el('b', text=name)
                 self._facts = el('span', 'sy-cap')
                 self._load = el('span', 'sy-cap sy-num')
                 self._runs = el('span', 'sy-cap')
                 self._notice = el('span', 'sy-error', role='status')
-            with el('div', 'value'), el('span', 'sy-x'):
-                with el('button', 'sy-btn is-sm', type_='button') as self._drain:
-                    self._words = el('span')
-                self._drain.on('click', drain)
-                label = _('Remove {machine}', machine=name)
-                opens(button(_('Remove'), kind='ghost', small=True, aria_label=label), remove)
+            if drain is not None and remove is not None:
+                self._draw_buttons(drain, remove)
+
+    def _draw_buttons(self, drain: Callable[[], Any], remove: Callable[[], Any]) -> None:
+        # No box around them: the focus of one that goes away is given to the same one of the next row, see `layers.js`.
+        with el('div', 'value'):
+            with el('button', 'sy-btn is-sm', type_='button') as self._drain:
+                self._words = el('span')
+            self._drain.on('click', drain)
+            label = _('Remove {machine}', machine=self._name)
+            opens(button(_('Remove'), kind='ghost', small=True, aria_label=label), remove)
 
     def show(self, *, facts: str, is_drained: bool) -> None:
         self._facts.set_text(facts)
+        if self._drain is None:
+            return
         self._drain.set_visibility(True)
         self._words.set_text(_('Use again') if is_drained else _('Drain'))
         label = _('Use {machine} again', machine=self._name) if is_drained else _('Drain {machine}', machine=self._name)
@@ -235,7 +296,8 @@ class _Row:
     def show_away(self, words: str) -> None:
         self._facts.set_text(words)
         self.show_runs([])
-        self._drain.set_visibility(False)
+        if self._drain is not None:
+            self._drain.set_visibility(False)
 
     def show_load(self, load: MachineLoad | None) -> None:
         self._load.set_text(_load_words(load) if load else '')

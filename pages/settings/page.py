@@ -1,7 +1,7 @@
 """Settings: the look, where things are, what is kept, and how to sign in from elsewhere."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from nicegui import ui
@@ -115,13 +115,9 @@ def _workers(room: ControlRoom) -> None:
         fewer = button('', icon_name='minus', aria_label=_('One worker fewer'))
         count = el('b', 'sy-num', role='status')
         more = button('', icon_name='plus', aria_label=_('One worker more'))
-    count.bind_text_from(room.status, 'workers', lambda workers: str(_here(workers)))
-    fewer.on('click', lambda: attempt(room.set_workers(_here(room.status.workers) - 1)))
-    more.on('click', lambda: attempt(room.set_workers(_here(room.status.workers) + 1)))
-
-
-def _here(workers: Sequence[Mapping[str, Any]]) -> int:
-    return sum('machine' not in worker for worker in workers)
+    count.bind_text_from(room.status, 'workers', lambda _: str(room.status.places_here))
+    fewer.on('click', lambda: attempt(room.set_workers(room.status.places_here - 1)))
+    more.on('click', lambda: attempt(room.set_workers(room.status.places_here + 1)))
 
 
 def _warm(room: ControlRoom, scope: Scope) -> None:

@@ -6,8 +6,9 @@ from pages.parts.html import copy_button, el
 from synapse.language import _
 
 
-def card(title: str) -> TextElement:
-    section = el('section', 'glass-card set-card', aria_label=title)
+def card(title: str, *, anchor: str = '') -> TextElement:
+    """Return a card; a link to `/settings#ANCHOR` leads to it."""
+    section = el('section', 'glass-card set-card', aria_label=title, **({'id': anchor} if anchor else {}))
     with section:
         el('h2', text=title)
     return section

@@ -20,7 +20,7 @@ from pages.parts.popup import menu
 from pages.parts.readers import may_only_look
 from pages.parts.scope import Scope
 from pages.parts.shortcuts import hint_of
-from pages.parts.words import busy_words
+from pages.parts.words import busy_words, usable_workers
 from pages.runs.run_form import open_run_form
 from pages.scheduler.event.dialog import open_event_dialog
 from synapse.alerts.alerts import AlertsChanged
@@ -198,8 +198,9 @@ class Shell:
 
     def _show_meter(self) -> None:
         status = self._room.status
-        self._bar.style(f'width:{100 * status.busy_workers / max(1, len(status.workers)):.0f}%')
-        set_props(self._meter, aria_valuenow=str(status.busy_workers), aria_valuemax=str(len(status.workers)))
+        usable = usable_workers(status)
+        self._bar.style(f'width:{100 * status.busy_workers / max(1, usable):.0f}%')
+        set_props(self._meter, aria_valuenow=str(status.busy_workers), aria_valuemax=str(usable))
 
     def _link(self, target: str, name: str, icon_name: str, *, key: str = '', size: int = 16) -> TextElement:
         with el('a', href=target, data_key=key or None) as link:

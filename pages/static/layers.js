@@ -220,7 +220,14 @@
       if (same.length === 1) return same[0];
       if (peers.length && level < NEAR) return peers[Math.min(place, peers.length - 1)];
     }
-    return document.getElementById('content');
+    return headingIn(around) ?? document.getElementById('content');
+  }
+  /* The heading of the card that it was in, rather than the beginning of the page. */
+  function headingIn(around) {
+    const heading = around.find(({ box }) => box.isConnected && box.matches('section.glass-card'))?.box.querySelector('h2');
+    if (!heading || !isShown(heading)) return null;
+    heading.tabIndex = -1;
+    return heading;
   }
   function giveBack(layer) {
     if (top()) return;

@@ -15,7 +15,7 @@ from pydantic_core import to_jsonable_python
 
 from synapse.errors import SynapseError
 from synapse.inbox.newest import AlreadyTaken, Chosen, is_unresolved, resolved
-from synapse.language import N_, _, joined, own, own_language, translated
+from synapse.language import N_, _, filled, joined, own
 from synapse.runs.creation import PreparedRun
 from synapse.runs.records import RunRecord, RunState
 from synapse.runs.runs import Runs
@@ -54,7 +54,7 @@ class Claim(NamedTuple):
 
     @classmethod
     def of(cls, row: Occurrence, run: RunRecord | None = None) -> 'Claim':
-        documents = (row.as_document(), None if run is None else run.as_json())
+        documents = (row.as_document(), None if run is None else run.as_document())
         return cls(row, run, documents, None if run is None else run.created_at)
 
     @property
@@ -206,8 +206,8 @@ class Claims:
             return ''
         if all(run.state is RunState.QUEUED for run in unfinished):
             waits = any(self._runs.waits_for_machine(run.id) for run in unfinished)
-            return translated(WAITING_FOR_MACHINE if waits else WAITING, own_language())
-        return translated(RUNNING_AND_WAITING if most else RUNNING, own_language())
+            return filled(WAITING_FOR_MACHINE if waits else WAITING)
+        return filled(RUNNING_AND_WAITING if most else RUNNING)
 
 
 def _row(

@@ -70,7 +70,7 @@ class Missed:
                 run=record.id, reason=own(_('Run by hand after it was missed.')), is_open=False
             )
             run = await self.ledger.group.commit(
-                self.ledger.replace_run, fired.as_document(), record.as_json(), before=None
+                self.ledger.replace_run, fired.as_document(), record.as_document(), before=None
             )
             if run is not None:
                 runs.append(RunRecord.model_validate(run))

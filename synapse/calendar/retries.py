@@ -163,7 +163,7 @@ class Retries:
             return
         retried = retried.changed(run=record.id)
         run = await self.ledger.group.commit(
-            self.ledger.replace_run, retried.as_document(), record.as_json(), before=row.run
+            self.ledger.replace_run, retried.as_document(), record.as_document(), before=row.run
         )
         if run is not None:
             self.runs.admit([RunRecord.model_validate(run)])

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from synapse.language import N_, translated
+from synapse.language import N_, language, said_in, translated
 from synapse.pipelines.describe import describe, is_path
 from synapse.pipelines.load import load_pipeline
 from synapse.pipelines.problems import as_describe_error
@@ -60,14 +60,10 @@ class PipelineInfo:
     def as_json(self) -> dict[str, Any]:
         """Return the fields of the API, without the paths of the files."""
         values = asdict(self)
-        del (
-            values['file'],
-            values['origin'],
-            values['helpers'],
-            values['token_scope'],
-            values['color'],
-            values['here_with'],
-        )
+        if self.error is not None:
+            values['error'] = {name: said_in(language(), value) for name, value in self.error.items()}
+        for name in ('file', 'origin', 'helpers', 'token_scope', 'color', 'here_with'):
+            del values[name]
         if self.on_interrupt == 'mark':
             del values['on_interrupt']
         if not self.limits:

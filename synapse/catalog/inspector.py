@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from synapse.engine.host_process import HostExit, HostProcess
 from synapse.engine.zygotes import Zygotes
 from synapse.language import _, language, own_language
+from synapse.pipelines.problems import error_received
 from synapse.protocol.messages import Check
 from synapse.waiting import Timer
 
@@ -72,7 +73,7 @@ class Inspector:
         async with self._turns:
             answer = await self._answer_of(await self._started('describe', file, origin), origin)
         if 'error' in answer:
-            raise FileBroken(answer['error'], answer['uses'], is_helper=answer.get('is_helper', False))
+            raise FileBroken(error_received(answer['error']), answer['uses'], is_helper=answer.get('is_helper', False))
         return Described(tuple(answer['pipelines']), answer['uses'])
 
     async def validate(

@@ -67,6 +67,7 @@ def be_worker(command: CommandLine) -> int:
                 code=code,
                 folder=folder,
                 name=name,
+                is_own_name=not command.machine,
                 offer=Offer(command.settings.workers, offer_here(command.settings.offer)),
                 listen=command.listen,
                 say=say,

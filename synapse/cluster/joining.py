@@ -20,6 +20,7 @@ from synapse.waiting import is_set_within
 from .dask_set_up import NO_PAGES
 from .identity import security_of
 from .knocking import NotJoined, causes_of, knock
+from .words import NAME_OF_FIRST
 from .worker import RunWorker
 
 AGAIN_SECONDS = 3.0
@@ -30,13 +31,23 @@ Place = dict[str, Any]
 
 
 async def join(
-    address: str, *, code: str, folder: Path, name: str, offer: Offer, listen: Listen, say: Callable[[str], None]
+    address: str,
+    *,
+    code: str,
+    folder: Path,
+    name: str,
+    is_own_name: bool,
+    offer: Offer,
+    listen: Listen,
+    say: Callable[[str], None],
 ) -> int:
     """Offer places to the cluster at this address, again and again when it is gone.
 
     It ends when a signal comes, or once this machine is removed from the cluster.
 
     :param folder: private to this worker
+    :param is_own_name: whether the name is that of this machine, and nobody has chosen it: it gets a number at its end
+        where the first machine is called so too
     :param listen: host and port at which the others reach this machine, 0 for any port; None for what leads to them
     :return: the exit code
     :raises ValueError: if it cannot be reached at that address
@@ -53,6 +64,9 @@ async def join(
         try:
             worker = await _joined(address, security, folder, name, offer, place)
         except (OSError, HostNotStarted, NotJoined) as error:
+            if isinstance(error, NamedAsFirst) and is_own_name:
+                name, is_own_name = f'{name}-2', False
+                continue
             reason = spoken(error) if isinstance(error, SynapseError) else system_words(error)
             text = _('Could not join {address}: {reason}', address=address, reason=reason)
             if text != said:
@@ -98,6 +112,10 @@ async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
         task.cancel()
 
 
+class NamedAsFirst(NotJoined):
+    """The first machine is called as this one."""
+
+
 async def _joined(address: str, security: Security, folder: Path, name: str, offer: Offer, place: Place) -> RunWorker:
     """Return a worker that is in the cluster.
 
@@ -111,8 +129,9 @@ async def _joined(address: str, security: Security, folder: Path, name: str, off
     except BaseException as error:
         with contextlib.suppress(Exception):
             await asyncio.wait_for(worker.close(), CLOSE_SECONDS)
-        if 'name taken' in ''.join(map(str, causes_of(error))):
-            raise NotJoined(
+        said = ''.join(map(str, causes_of(error)))
+        if NAME_OF_FIRST in said or 'name taken' in said:
+            raise (NamedAsFirst if NAME_OF_FIRST in said else NotJoined)(
                 _('a machine called {name} is there already. Give this one another name with --name.', name=name)
             ) from error
         if isinstance(error, RuntimeError):  # Dask has put the reason into it

@@ -24,7 +24,7 @@ from .dask_set_up import NO_PAGES
 from .identity import saved_code, security_of
 from .names import names_of_first
 from .removal import renew, serial_in, shut_out
-from .words import LANGUAGE
+from .words import LANGUAGE, NAME_OF_FIRST
 
 
 class _Scheduler(Scheduler):  # type: ignore[misc]  # its types are not read
@@ -32,7 +32,7 @@ class _Scheduler(Scheduler):  # type: ignore[misc]  # its types are not read
 
     async def add_worker(self, comm: Any, *, name: str, **options: Any) -> None:
         if name in names_of_first():
-            await comm.write({'status': 'error', 'message': f'name taken, {name}', 'time': time.time()})
+            await comm.write({'status': 'error', 'message': f'{NAME_OF_FIRST}: {name}', 'time': time.time()})
         else:
             await super().add_worker(comm, name=name, **options)
 

@@ -43,8 +43,8 @@ GOODBYE: Final = 'synapse-goodbye'
 """The topic on which a machine says its address before it leaves by itself."""
 RESOURCE: Final = 'synapse'
 """The abstract resource of Dask of which each of our workers has as many as it may carry out runs at a time."""
-
-
+NAME_OF_FIRST: Final = 'name of the first machine'
+"""In the answer of a scheduler to a worker that is called as its own machine is."""
 LANGUAGE: Final = 'SYNAPSE_LANGUAGE'
 """The variable that gives the scheduler the language of the control room, whose terminal it writes to."""
 

@@ -16,7 +16,7 @@ from storage.files import StorageError
 from storage.twins import TwinFile
 from synapse import program
 from synapse.language import N_, _
-from synapse.records import Record
+from synapse.records import Retold, RetoldRecord
 
 from .scope import Scope, hashed
 
@@ -42,13 +42,13 @@ _SYSTEMS = (
 )
 
 
-class Session(Record):
+class Session(RetoldRecord):
     """One signed-in browser; it keeps its id when its secret is replaced."""
 
     id: str
     scope: Scope = Scope.ADMIN
     is_by_password: bool = False
-    browser: str = ''
+    browser: Retold = ''
     """Such as `Firefox on Linux`; empty if it did not say."""
     address: str = ''
     """From where it was last seen."""
@@ -188,7 +188,7 @@ class Sessions:
         self._successors = {key: new for key, new in self._successors.items() if key in self._sessions}
         now = int(self._clock())
         self._used_codes = {nonce: until for nonce, until in self._used_codes.items() if until >= now}
-        sessions = {key: session.as_json() for key, session in self._sessions.items()}
+        sessions = {key: session.as_document() for key, session in self._sessions.items()}
         document = {'version': 2, 'sessions': sessions, 'used_codes': self._used_codes}
         try:
             self._file.write(json.dumps(document, indent=1).encode())

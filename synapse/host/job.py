@@ -292,7 +292,9 @@ class Runner:
         where = {'file': problem.file, 'line': problem.line} if problem.file else None
         with self._channel.without_waiting():
             self._channel.log('warning', step.name, text, where)
-            failed = AttemptFailed(t=Kind.ATTEMPT, name=step.name, attempt=attempt, error=problem.as_json(), at=_now())
+            failed = AttemptFailed(
+                t=Kind.ATTEMPT, name=step.name, attempt=attempt, error=problem.as_document(), at=_now()
+            )
             self._channel.send(failed)
         try:
             self._control.sleep(wait)
@@ -337,7 +339,7 @@ class Runner:
     # Reports
 
     def _report_step(self, step: Step, state: str, problem: Problem | None = None) -> None:
-        error = problem.as_json() if problem else None
+        error = problem.as_document() if problem else None
         # The time is taken here, as for every line that the step prints, so that all are in order.
         attempt = self._run.attempt
         self._channel.send(StepMoved(t=Kind.STEP, name=step.name, state=state, attempt=attempt, error=error, at=_now()))
@@ -363,7 +365,7 @@ class Runner:
     def _report_end(self, state: str, problem: Problem | None = None) -> None:
         with self._channel.without_waiting():
             self._finish_lines()
-        end = End(t=Kind.END, state=state, error=problem.as_json() if problem else None)
+        end = End(t=Kind.END, state=state, error=problem.as_document() if problem else None)
         self._save_reports(end={**self._without_secrets(end), 'at': _now()})
         self._channel.send(end)
 

@@ -19,7 +19,7 @@ from synapse.sentences import WHOLE, sentences
 from .load import PipelineMissing, is_own, load_module, own_sources, pipelines_in
 from .options import options_of
 from .pipeline import BrokenPipeline, Pipeline, steps_of
-from .problems import as_describe_error, files_in
+from .problems import as_describe_error, error_sent, files_in
 from .secrets import revealed
 
 
@@ -35,7 +35,7 @@ def describe_file(file: str, origin: str | None = None) -> dict[str, Any]:
         module = load_module(file, origin)
         found = _described(module, shown)
     except BaseException as error:  # a file may also call sys.exit()
-        found = {'error': as_describe_error(error, shown)}
+        found = {'error': error_sent(as_describe_error(error, shown))}
         found['is_helper'] = isinstance(error, PipelineMissing) and _says_anything(file)
         failed = {name for name in files_in(error) if is_own(name)}
     else:
@@ -50,7 +50,7 @@ def _described(module: ModuleType, shown: str) -> dict[str, Any]:
         try:
             described.append(describe(pipeline))
         except Exception as error:
-            return {'error': {**as_describe_error(error, shown), 'file': shown, 'line': _line_of(pipeline)}}
+            return {'error': error_sent(as_describe_error(error, shown)) | {'file': shown, 'line': _line_of(pipeline)}}
     return {'pipelines': described}
 
 

@@ -4,11 +4,12 @@ import errno
 import os
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from synapse.language import _
+from synapse.language import Text, _, parts_of, spoken, text_from
 from synapse.records import Problem
 
 from .pipeline import BrokenPipeline, ProgramFailed, StepFailed
@@ -43,10 +44,10 @@ def problem_of(error: BaseException, origin: str | None = None, machine: str = '
     if isinstance(error, StepFailed):
         return Problem(message=error.message or _('The step failed.'), hint=error.hint, type='StepFailed')
     if isinstance(error, BrokenPipeline):
-        return Problem(message=str(error), type=type(error).__name__, file=origin)
+        return Problem(message=spoken(error), type=type(error).__name__, file=origin)
     if isinstance(error, StepTimeout):
         hint = _('Raise its timeout in @step, or find out why it takes so long.')
-        return Problem(message=str(error), hint=hint, type='timeout')
+        return Problem(message=spoken(error), hint=hint, type='timeout')
     if isinstance(error, SystemExit):
         return Problem(message=_exit_words(error), type='exit')
     file, line = place_of(error, origin)
@@ -182,3 +183,15 @@ def as_describe_error(error: BaseException, file: str) -> dict[str, Any]:
         'hint': problem.hint,
         'traceback': problem.traceback,
     }
+
+
+def error_sent(error: Mapping[str, Any]) -> dict[str, Any]:
+    """Return such an error for another process: with what its texts were made of, which `error_received` reads."""
+    texts = {name: value for name, value in error.items() if isinstance(value, Text)}
+    return {**error, 'parts': {name: parts_of(text) for name, text in texts.items()}}
+
+
+def error_received(error: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an error that `error_sent` has made, with texts that can be said in another language."""
+    received = {name: value for name, value in error.items() if name != 'parts'}
+    return received | {name: text_from(received[name], parts) for name, parts in error.get('parts', {}).items()}

@@ -159,7 +159,7 @@ class ParkedRuns:
                 after = rule(before)
                 if after is not before:
                     store = self._context.store
-                    await store.group.commit(store.save, after.as_json())
+                    await store.group.commit(store.save, after.as_document())
             except BaseException as error:
                 self._put(before)
                 if isinstance(error, StorageError):

@@ -218,7 +218,7 @@ def _numbered(runs: Sequence[RunRecord], taken: set[int]) -> Iterator[RunRecord]
 
 
 def _save(store: RunStore, runs: Iterator[RunRecord]) -> None:
-    documents = [run.as_json() for run in runs]
+    documents = [run.as_document() for run in runs]
     for begin in range(0, len(documents), _AT_ONCE):
         with store.transaction() as connection:
             insert_runs(connection, documents[begin : begin + _AT_ONCE])

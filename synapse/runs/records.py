@@ -339,6 +339,13 @@ class RunRecord(Record):
         return self.question is not None and self.is_pausing and self.state is RunState.PAUSED
 
     @property
+    def is_beginning(self) -> bool:
+        """Whether a worker has it, and none of its steps has begun: its files may be on their way to its machine."""
+        return self.state is RunState.RUNNING and all(
+            step.state is StepState.PENDING or step.is_kept for step in self.steps
+        )
+
+    @property
     def is_cancellable(self) -> bool:
         return not self.state.is_final
 

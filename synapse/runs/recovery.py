@@ -183,7 +183,7 @@ class RunRecovery:
         problem = await self._problem_of(after, last_sign, leftovers)
         at = _between(run, after.ended_at or last_sign, now)
         ended = transitions.ended(after.run, after.state, at, error=problem)
-        await self._context.store.group.commit(self._context.store.save, ended.as_json())
+        await self._context.store.group.commit(self._context.store.save, ended.as_document())
         self._log(run, ended)
         await asyncio.to_thread(self._context.folders.forget_result, run.id)
         self._context.bus.publish(RunChanged(ended))

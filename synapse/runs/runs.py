@@ -565,7 +565,7 @@ class Runs(KnownRuns):
         await self._data.check()
         try:
             document = await self._store.group.commit(
-                self._store.create, run.as_json(), idempotency_key=idempotency_key
+                self._store.create, run.as_document(), idempotency_key=idempotency_key
             )
         except StorageError as error:
             raise not_saved(_('The run could not be saved'), error) from error
@@ -593,7 +593,7 @@ class Runs(KnownRuns):
     async def _cancel_waiting(self, run: RunRecord, index: int, because: str) -> RunRecord:
         ended = transitions.ended(run, RunState.CANCELLED, now_utc())
         try:
-            await self._store.group.commit(self._store.save, ended.as_json())
+            await self._store.group.commit(self._store.save, ended.as_document())
         except BaseException as error:
             self._queue.add(run, index=index)
             if isinstance(error, StorageError):

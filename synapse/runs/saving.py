@@ -109,7 +109,7 @@ class SavedRun:
         """Save it, and wait while the disk is full: the work of a run is not thrown away for that."""
         while True:
             try:
-                await self._store.group.commit(self._store.save, run.as_json())
+                await self._store.group.commit(self._store.save, run.as_document())
                 return
             except StorageError as error:
                 self._log_disk_failure(error)

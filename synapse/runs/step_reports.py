@@ -100,7 +100,7 @@ class StepReports:
                 message = {**message, 'state': 'cancelled', 'error': None}  # it failed because we are stopping it
         excess = self._guards.excess
         if excess is not None and message.get('state') != StepState.RUNNING:
-            message = {**message, 'state': 'failed', 'error': excess.as_json()}
+            message = {**message, 'state': 'failed', 'error': excess.as_document()}
         return message
 
     async def _explained(self, message: Mapping[str, Any]) -> tuple[Mapping[str, Any], Problem | None]:
@@ -113,7 +113,7 @@ class StepReports:
         if self.intake is not None:
             self.intake.settle()  # a traceback at the end of the step may have the reason
         problem = await self.with_reason(problem)
-        return {**message, 'error': problem.as_json()}, problem
+        return {**message, 'error': problem.as_document()}, problem
 
     def _has_waited_in(self, name: object) -> bool:
         step = self._saved.newest.active_step

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from synapse.catalog.info import BUILT_IN
-from synapse.language import N_, Text, _, translated
+from synapse.language import N_, Text, _, text_from, translated
 from synapse.records import Problem
 
 from .records import (
@@ -223,9 +223,12 @@ def problem_from(value: Any) -> Problem | None:
     if not isinstance(value, Mapping):
         return None
     line, exit_code, seq = (value.get(name) for name in ('line', 'exit_code', 'seq'))
+    parts = value.get('parts')
+    parts = parts if isinstance(parts, Mapping) else {}
+    message, hint = (text_from(str(value.get(name) or ''), parts.get(name)) for name in ('message', 'hint'))
     return Problem(
-        message=str(value.get('message') or _('No reason was given.')),
-        hint=str(value.get('hint') or ''),
+        message=message or _('No reason was given.'),
+        hint=hint,
         type=str(value.get('type') or ''),
         file=str(value['file']) if value.get('file') else None,
         line=line if isinstance(line, int) else None,

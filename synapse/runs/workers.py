@@ -123,12 +123,13 @@ class Workers:
     def as_json(self, find: Callable[[str], RunRecord | None]) -> tuple[Mapping[str, Any], ...]:
         """Return `{id, name, state, run, step, since}` of each; `state` is idle, running, paused or stopping.
 
-        Those on other machines have a `machine` too.
+        Those on other machines have a `machine` too, and `drained` if that gets no new runs.
         """
         return tuple(self._one(name, find(run_id) if run_id else None) for name, run_id in self._runs.items())
 
     def _one(self, name: str, run: RunRecord | None) -> Mapping[str, Any]:
         step = run.active_step if run else None
+        machine = self.machine_of(name)
         return {
             'id': name,
             'name': name,
@@ -136,7 +137,8 @@ class Workers:
             'run': run.id if run else None,
             'step': step.name if step else None,
             'since': self._since[name].isoformat(),
-            **({'machine': self._elsewhere[name]} if name in self._elsewhere else {}),
+            **({'machine': machine} if machine != HERE else {}),
+            **({'drained': True} if machine in self.drained else {}),
         }
 
 

@@ -13,7 +13,6 @@ from typing import Any, cast
 import psutil
 
 from synapse.control_room import ControlRoom
-from synapse.engine.engine import LocalEngine
 from synapse.engine.warden import marked_processes
 from synapse.offers import Offer
 from synapse.protocol.environment import DATA, mark
@@ -80,8 +79,15 @@ def join_line(room: SynapseUnderTest, *, start: int = 1) -> list[str]:
 class _Elsewhere:
     addresses, code, problem = (), '', ''
 
-    def __init__(self, local: LocalEngine) -> None:
-        self.run = local.run
+    def __init__(self, room: ControlRoom) -> None:
+        self._room = room
+        self.run = room.engine.local.run
+
+    async def remove(self, name: str, *, is_lost: bool) -> bool:
+        self._room.roster.update(
+            {other: offer for other, offer in self._room.roster.here.items() if other != name}, [name]
+        )
+        return True
 
     async def close(self) -> None: ...
 
@@ -91,7 +97,7 @@ def others_join() -> None:
     start = ControlRoom.start
 
     async def start_with_others(room: ControlRoom) -> None:
-        room.engine.others = cast(Any, _Elsewhere(room.engine.local))
+        room.engine.others = cast(Any, _Elsewhere(room))
         await start(room)
         room.roster.update({DESKTOP: Offer(4), NODE: Offer(5)}, ())
 

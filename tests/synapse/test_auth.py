@@ -9,6 +9,7 @@ import pytest
 from synapse.auth import CODE_SECONDS, Auth, CodeState
 from synapse.credentials.scope import Scope, hashed
 from synapse.credentials.sessions import OVERLAP_SECONDS, RENEW_SECONDS, SESSION_SECONDS, browser_of
+from synapse.language import answering_in, spoken
 
 
 class Clock:
@@ -186,6 +187,20 @@ def test_a_session_ends_by_its_id_and_closes_what_it_had_opened(entry: Auth) -> 
 )
 def test_a_browser_is_named_in_two_words(agent: str, words: str) -> None:
     assert browser_of(agent) == words
+
+
+def test_a_browser_is_named_in_the_language_of_who_reads_it_and_not_of_who_signed_in(
+    tmp_path: Path, entry: Auth, clock: Clock
+) -> None:
+    with answering_in('pt_BR'):
+        browser = browser_of('Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/142.0 Safari/537.36')
+        entry.redeem(entry.mint_code(), browser=browser)
+
+    for auth in (entry, Auth(tmp_path, clock=clock)):
+        (session,) = auth.sessions()
+        assert session.as_json()['browser'] == 'Chrome on Linux'
+        with answering_in('pt_BR'):
+            assert spoken(session.browser) == 'Chrome no Linux'
 
 
 def test_a_used_code_stays_used_after_a_restart(tmp_path: Path, entry: Auth, clock: Clock) -> None:

@@ -7,12 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from synapse import __version__
 from synapse.api.responses import ApiResponse
 from synapse.control_room import ControlRoom
 from synapse.errors import Conflict
 from synapse.language import _
-from synapse.machine_loads import PYTHON, MachineLoad
+from synapse.machine_loads import MachineLoad
 from synapse.offers import CORES, HERE, MEMORY, Amounts, Offer, offer_here
 from synapse.roster import unreached_hint
 from synapse.runs.records import RunRecord
@@ -82,20 +81,10 @@ def _shown(room: ControlRoom) -> Iterator[dict[str, Any]]:
 
 
 def _here(room: ControlRoom) -> dict[str, Any]:
-    status = room.status
-    load = MachineLoad(
-        cpu_percent=status.cpu_percent,
-        memory_used=status.ram_used,
-        memory_total=status.ram_total,
-        disk_free=status.disk_free,
-        version=__version__,
-        python=PYTHON,
-    )
-    places = sum('machine' not in worker for worker in status.workers)
-    offer = Offer(places, offer_here(room.settings.offer))
+    offer = Offer(room.status.places_here, offer_here(room.settings.offer))
     return {
         'id': LOCAL, 'name': socket.gethostname(), 'local': True, 'state': 'up', 'since': None, 'problem': '',
-        **_facts(offer, room.runs.on_machine(HERE), load),
+        **_facts(offer, room.runs.on_machine(HERE), room.status.load),
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from synapse.api.responses import ApiResponse, encode
 from synapse.control_room import ControlRoom
-from synapse.language import _, for_count
+from synapse.language import _, for_count, spoken
 from synapse.runs.bulk import RETRIED, Bulk, BulkAction
 from synapse.runs.records import RunRecord, RunState
 from synapse.runs.run_filter import LONGEST_TEXT, RunFilter
@@ -153,7 +153,7 @@ def _cells(run: RunRecord) -> dict[str, Any]:
     shown = _shown(run)
     return shown | {
         'took_seconds': run.took_seconds,
-        'error': run.error.reason or run.error.message if run.error else '',
+        'error': run.error.reason or spoken(run.error.message) if run.error else '',
         'parameters': json.dumps(shown['parameters'], ensure_ascii=False),
         'artifacts': '\n'.join(artifact.name for artifact in run.artifacts),
     }

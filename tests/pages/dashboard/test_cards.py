@@ -88,22 +88,25 @@ async def test_a_long_queue_is_cut_and_the_rest_counted() -> None:
         assert '2 more waiting.' in stage.screen.texts
 
 
-async def test_a_row_says_whether_its_run_waits_for_space_or_for_a_machine() -> None:
+async def test_a_row_says_what_its_run_waits_for() -> None:
     async with staged(workers=1) as stage:
         for name, limits in {'Paints': "needs = {'gpu': 1}", 'Fills': "needs_free = '900 TB'"}.items():
             path = stage.room.settings.data / 'pipelines' / f'{name.lower()}.py'
             path.write_text(ONE_STEP.format(name=name, limits=limits))
             await stage.room.bus.next(PipelinesChanged, timeout=20, where=lambda news, name=name: name in news.names)
+        stage.room.roster.update({'annex': Offer(2, {'gpu': 1})}, ())
+        stage.room.roster.drain('annex', is_drained=True)
         stage.screen.draw(lambda: QueueCard(stage.room))
         for name in ('Paints', 'Fills'):
             await stage.room.runs.create(name, {})
 
-        await stage.drawn(lambda: 'waits for a machine' in stage.screen.texts)
-        await stage.drawn(lambda: 'waits for space' in stage.screen.texts)
+        words = 'waits for a machine with gpu 1; annex has it and gets no new runs'
+        await stage.drawn(lambda: words in stage.screen.texts)
+        await stage.drawn(lambda: any(text.startswith('waits for 900 TB of free space') for text in stage.screen.texts))
 
         rows = [text_of(row) for row in stage.screen.all(tag='li')]
-        assert [row.split(' ')[0] for row in rows if 'for a machine' in row] == ['Paints']
-        assert [row.split(' ')[0] for row in rows if 'for space' in row] == ['Fills']
+        assert [row.split(' ')[0] for row in rows if words in row] == ['Paints']
+        assert stage.screen.one(text=words).props['title'] == words
 
 
 ONE_STEP = """
@@ -154,26 +157,57 @@ async def test_an_idle_worker_is_listed_and_a_busy_one_says_what_it_does() -> No
 async def test_another_number_of_workers_is_another_number_of_rows() -> None:
     async with staged(workers=1) as stage:
         stage.screen.draw(lambda: WorkersCard(stage.room))
-        await stage.room.set_workers(3)
-        await stage.until(lambda: len(stage.room.status.workers) == 3)
+        await stage.room.set_workers(2)
+        await stage.until(lambda: len(stage.room.status.workers) == 2)
 
-        assert workers(stage) == ['worker-1 idle', 'worker-2 idle', 'worker-3 idle']
+        assert workers(stage) == ['worker-1 idle', 'worker-2 idle']
 
 
-async def test_of_many_workers_those_with_a_run_come_first() -> None:
-    async with staged(workers=1) as stage:
+async def test_of_many_workers_those_with_a_run_come_first_and_the_idle_ones_are_counted_by_machine() -> None:
+    async with staged(workers=2) as stage:
         stage.screen.draw(lambda: WorkersCard(stage.room))
         place = stage.screen.all(tag='ul')[0]
-        stage.room.roster.update({'annex': Offer(2)}, ())
-        await stage.until(lambda: len(stage.room.status.workers) == 3)
-        here, there = await stage.run(), await stage.run()
-        await stage.drawn(lambda: 'idle' in text_of(place) and text_of(place).count('starting') == 2)
+        stage.room.roster.update({'annex': Offer(2), 'barn': Offer(3)}, ())
+        await stage.drawn(lambda: [*map(text_of, place)] == ['This machine 2 free', 'annex 2 free', 'barn 3 free'])
+        here, also_here, there = await stage.run(), await stage.run(), await stage.run()
 
-        await stage.end(here)
+        await stage.drawn(lambda: [*map(_name_of, place)] == ['worker-1', 'worker-2', 'annex-1', 'annex', 'barn'])
 
-        await stage.drawn(lambda: [*map(_name_of, place)] == ['annex-1', 'worker-1', 'annex-2'])
         assert stage.room.runs.worker_of(there.id) == 'annex-1'
+        assert text_of(place).count('starting') == 3
+        assert 'annex 1 free barn 3 free' in text_of(place)
         assert place.props['tabindex'] == '0'
+        for run in (here, also_here):
+            await stage.end(run)
+        await stage.drawn(lambda: [*map(_name_of, place)] == ['annex-1', 'This', 'annex', 'barn'])
+
+
+async def test_workers_that_are_not_in_sight_are_named_by_a_link_to_the_machines() -> None:
+    async with staged(workers=1) as stage:
+        card = stage.screen.draw(lambda: WorkersCard(stage.room))
+        beside, below = stage.screen.all(href='/settings#machines')
+        assert not is_shown(beside)
+        stage.room.roster.update({'annex': Offer(2), 'barn': Offer(3), 'cellar': Offer(1)}, ())
+
+        await stage.drawn(lambda: is_shown(beside))
+
+        assert text_of(beside) == '+2 more barn, cellar'
+        assert not is_shown(below), 'all fit where the cards stand one below the other'
+        assert text_of(card.count) == '0 of 7 busy'
+
+
+async def test_the_places_of_a_drained_machine_are_no_workers_to_count_on() -> None:
+    async with staged(workers=2) as stage:
+        card = stage.screen.draw(lambda: WorkersCard(stage.room))
+        place = stage.screen.all(tag='ul')[0]
+        stage.room.roster.update({'annex': Offer(2), 'barn': Offer(3)}, ())
+        await stage.drawn(lambda: text_of(card.count) == '0 of 7 busy')
+
+        stage.room.roster.drain('annex', is_drained=True)
+
+        await stage.drawn(lambda: text_of(card.count) == '0 of 5 busy')
+        await stage.drawn(lambda: [*map(_name_of, place)] == ['This', 'barn', 'annex'])
+        assert 'annex gets no new runs' in text_of(place)
 
 
 async def test_few_workers_stay_where_they_are() -> None:

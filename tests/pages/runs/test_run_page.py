@@ -255,7 +255,7 @@ async def screen() -> AsyncIterator[Screen]:
 
 
 class Gone:
-    """A control room without the pipeline of the run."""
+    """A control room that knows no titles of steps."""
 
     def __init__(self) -> None:
         from synapse.errors import NotFound
@@ -263,6 +263,9 @@ class Gone:
         class Catalog:
             def get(self, name: str) -> None:
                 raise NotFound('pipeline_not_found', f'No pipeline is called {name!r}.')
+
+            def find(self, name: str) -> Any:
+                return SimpleNamespace(schema={'properties': {'video': {'format': 'path'}}})
 
         self.catalog: Any = Catalog()
 
@@ -287,6 +290,23 @@ def test_the_first_step_of_a_waiting_run_waits_for_a_worker(screen: Screen) -> N
     stepper(screen, a_run(RunState.QUEUED, a_step('ingest', 'pending')))
 
     assert columns(screen) == ['INGEST Waits for a worker']
+
+
+def test_before_the_first_step_of_a_run_elsewhere_it_says_that_its_files_are_on_their_way(screen: Screen) -> None:
+    run = a_run(RunState.RUNNING, a_step('ingest', 'pending'), a_step('render', 'pending')).changed(machine='annex')
+    shown = stepper(screen, run.changed(parameters={'video': '/srv/a.mp4'}))
+    assert columns(screen) == ['INGEST Its files are on their way to annex', 'RENDER Waits for INGEST']
+
+    shown.show(run.changed(parameters={}))
+
+    assert columns(screen)[0] == 'INGEST Starts on annex'
+
+
+def test_of_a_retry_elsewhere_the_first_step_that_is_not_kept_starts_there(screen: Screen) -> None:
+    kept = a_step('ingest', 'succeeded', note='kept from #3')
+    stepper(screen, a_run(RunState.RUNNING, kept, a_step('render', 'pending')).changed(machine='annex', parameters={}))
+
+    assert columns(screen)[1] == 'RENDER Starts on annex'
 
 
 def test_the_active_step_is_current_and_says_what_it_does_and_which_try_it_is(screen: Screen) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pages.runs.time_left import Figure, TimeLeft, figure_of, is_steady
-from synapse.runs.records import RunRecord, RunState
+from synapse.runs.records import RunRecord, RunState, StepRun, StepState
 from tests.parts.screen import opened_screen
 
 NOW = datetime(2026, 10, 14, 12, 8, 31, tzinfo=UTC)
@@ -47,6 +47,14 @@ def test_a_run_without_an_estimate_counts_up_from_its_start() -> None:
 
     assert (figure.since, figure.until) == (STARTED, None)
     assert figure.note == 'so far, no estimate yet'
+
+
+def test_a_run_elsewhere_has_no_estimate_until_its_first_step_begins() -> None:
+    waiting = a_run(RunState.RUNNING).changed(machine='annex', steps=(StepRun(name='look'), StepRun(name='work')))
+    begun = StepRun(name='look', state=StepState.RUNNING, started_at=NOW)
+
+    assert shown(waiting, 0.2) == Figure(since=STARTED, note='so far, no estimate yet')
+    assert shown(waiting.changed(steps=(begun, *waiting.steps[1:])), 186).until == NOW + timedelta(seconds=186)
 
 
 def test_a_paused_run_stands_still_at_what_is_left() -> None:

@@ -1,5 +1,6 @@
 """The card of the other machines: the way in, what each offers, and no new runs for one that is drained."""
 
+import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from pages.settings.machines import MachinesCard
 from synapse import __version__, cluster_packages
 from synapse.machine_loads import PYTHON, MachineLoad
 from synapse.offers import Offer
+from synapse.roster import RosterChanged
 from tests.parts.on_page import opened, text_of
 from tests.parts.screens import staged
 
@@ -122,8 +124,10 @@ async def test_it_says_how_others_join_and_shows_those_that_have(
         await it.until(lambda: 'gets no new runs' in text_of(it.part))
         assert it.room.roster.is_drained('annex')
 
+        assert text_of(it.find(role='status')) == 'annex gets no new runs'
         it.press('Use again')
-        await it.until(lambda: 'gets no new runs' not in text_of(it.part))
+        await it.until(lambda: text_of(it.find(role='status')) == 'annex gets new runs again')
+        assert 'gets no new runs' not in text_of(it.part)
         it.press('Remove annex')
         await it.until(lambda: it.all(role='alertdialog'))
         it.press('Remove', within=it.all(role='alertdialog')[0])
@@ -141,11 +145,77 @@ async def test_a_lost_machine_stays_until_it_is_back_or_leaves(tmp_path: Path) -
         await it.until(lambda: 'It is back by itself' in text_of(it.part))
 
         assert 'No contact since ' in text_of(it.part)
-        assert [text_of(button) for button in it.all(type='button', within=it.all(role='listitem')[0])] == ['Remove']
+        assert [text_of(button) for button in it.all(type='button', within=it.find(aria_label='annex'))] == ['Remove']
 
         it.room.roster.update({'annex': Offer(2)}, ())
         await it.until(lambda: '2 places, 0 runs' in text_of(it.part))
         assert 'No contact' not in text_of(it.part)
+
+
+@pytest.mark.usefixtures('quiet')
+async def test_this_machine_is_the_first_in_the_list_once_others_may_join(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, 'LOAD_SECONDS', 0.05)
+    async with opened(tmp_path, MachinesCard, offer={'gpu': 1.0}) as it:
+        assert it.all(role='listitem') == []
+        await it.room.roster.open(by='a test')
+        it.room.roster.update({'annex': Offer(2)}, ())
+        await it.until(lambda: len(it.all(role='listitem')) == 2)
+
+        here = it.all(role='listitem')[0]
+        assert here.props['aria-label'] == socket.gethostname()
+        assert 'This machine, 0 places, ' in text_of(here)  # its workers do not work in this test
+        assert ' of memory, gpu 1, 0 runs' in text_of(here)
+        assert it.all(within=here, type='button') == []
+        assert 'CPU' not in text_of(here), 'it has not been measured yet'
+
+        it.room.status.ram_used, it.room.status.ram_total = 3 * 10**9, 16 * 10**9
+
+        await it.until(
+            lambda: (
+                f'3.0 GB of 16.0 GB of memory used, 0 B of disk free, Synapse {__version__}, Python '
+                f'{PYTHON}' in text_of(here)
+            )
+        )
+        await it.room.roster.close()
+
+
+async def test_the_line_to_join_is_a_block_of_whole_words(tmp_path: Path) -> None:
+    async with opened(tmp_path, MachinesCard) as it:
+        it.room.roster._engine.others = Joinable()
+        it.room.roster._is_open = True
+        it.publish(RosterChanged())
+        await it.until(lambda: 'Let one join' in text_of(it.part))
+
+        (line,) = [item for item in it.part.descendants() if item.tag == 'code']
+        words = [text_of(item) for item in line if 'word' in item.classes]
+        assert words[-4:] == ['worker', 'tls://10.0.0.5:8786', '--code', 'AAAA-BBBB']
+        assert text_of(line) == ' '.join(words)
+
+
+async def test_a_removed_machine_is_announced_and_that_the_line_to_join_has_changed(tmp_path: Path) -> None:
+    async with opened(tmp_path, MachinesCard) as it:
+        it.room.roster._engine.others = Joinable()
+        it.room.roster.update({'annex': Offer(2)}, ())
+        await it.until(lambda: it.all(aria_label='Remove annex'))
+
+        it.press('Remove annex')
+        await it.until(lambda: it.all(role='alertdialog'))
+        it.press('Remove', within=it.all(role='alertdialog')[0])
+
+        announced = 'annex was removed; the line to join has changed'
+        await it.until(lambda: text_of(it.find(role='status')) == announced)
+
+
+class Joinable:
+    """The way to machines that take everything that is asked of them."""
+
+    addresses, code, problem = ('tls://10.0.0.5:8786',), 'AAAA-BBBB', ''
+
+    async def remove(self, name: str, *, is_lost: bool) -> bool:
+        self.code = 'CCCC-DDDD'
+        return True
 
 
 async def test_runs_that_wait_there_for_an_answer_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +229,9 @@ async def test_runs_that_wait_there_for_an_answer_are_counted(monkeypatch: pytes
 
         stage.hosts[asks.id].say(t='question', id='q1', step='execute', number=1, text='Go on?', model='')
         await stage.drawn(lambda: '2 places, 2 runs, 1 waits for an answer' in text_of(card))
-        links = [dict(link.props)['href'] for link in card.descendants() if link.tag == 'a']
+        links = [
+            dict(link.props)['href'] for link in stage.screen.one(aria_label='annex').descendants() if link.tag == 'a'
+        ]
         assert links == [f'/runs/{run.number}' for run in stage.room.runs.on_machine('annex')]
         await stage.room.runs.answer(asks.id, 'q1', 'yes', by='a test')
         await stage.drawn(lambda: '2 places, 2 runs' in text_of(card) and 'answer' not in text_of(card))

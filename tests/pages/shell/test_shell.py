@@ -228,6 +228,15 @@ async def test_the_rail_says_how_many_workers_are_busy(tmp_path: Path) -> None:
         assert '3 of 4 busy' in text_of(it.find(tag='nav'))
 
 
+async def test_the_rail_does_not_count_on_the_places_of_a_drained_machine(tmp_path: Path) -> None:
+    async with opened(tmp_path, Shell) as it:
+        drained = {'state': 'idle', 'machine': 'annex', 'drained': True}
+        change(it, workers=({'state': 'running'}, {'state': 'idle'}, drained, drained), busy_workers=1)
+
+        assert it.part._meter.props['aria-valuemax'] == '2'
+        assert '1 of 2 busy' in text_of(it.find(tag='nav'))
+
+
 async def test_the_rail_names_the_next_event_by_its_time_and_its_day(tmp_path: Path) -> None:
     async with opened(tmp_path, Shell) as it:
         due = now_utc() + timedelta(days=2)

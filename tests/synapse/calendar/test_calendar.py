@@ -24,6 +24,7 @@ from synapse.control_room import ControlRoom
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.inbox.inputs import InputGone
 from synapse.inbox.newest import AlreadyTaken
+from synapse.language import PSEUDO, answering_in
 from synapse.log.log import Level
 from synapse.recurrence import instant_of
 from synapse.runs.messages import RunChanged
@@ -244,6 +245,8 @@ async def test_an_unfinished_run_makes_the_next_one_skip_queue_or_run(room: Cont
     assert states['allow'][:3] == ['fired', 'fired', 'fired']
     skipped = next(item for item in occurrences if item.title == 'skip' and item.state == 'skipped')
     assert skipped.reason == 'Its last run was still waiting.'  # as the queue is paused
+    with answering_in(PSEUDO):
+        assert skipped.as_json()['reason'] == '⟦Its last run was still waiting.⟧'
 
 
 NEEDS_MORE = """

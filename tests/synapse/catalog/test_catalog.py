@@ -19,6 +19,7 @@ from synapse.catalog.inspector import TURNS
 from synapse.engine.warden import ROOM, tagged_processes
 from synapse.engine.zygotes import Zygotes
 from synapse.errors import Conflict, Invalid, NotFound
+from synapse.language import answering_in, spoken
 from synapse.log.log import Level, Log
 from tests.parts.hosts import WAYS, eventually, is_living, write_pipeline
 
@@ -206,6 +207,31 @@ async def test_a_file_that_was_never_good_says_what_and_where(
     assert (info.error['file'], info.error['line']) == (str(house.folder / 'bad.py'), line)
     assert message in info.error['message']
     assert house.catalog.get('Greet').is_runnable
+
+
+async def test_what_is_wrong_with_a_file_is_said_in_the_language_of_who_reads_it(house: House) -> None:
+    house.write('bad.py', BAD_NEEDS)
+    await house.catalog.start()
+
+    error = house.catalog.get('bad').error or {}
+    words = "BadNeeds.needs must be like {'gpu': 1, 'cores': 4, 'memory': '8 GB'}, not 'gpu'"
+    assert error['message'] == words
+    assert 'parts' not in error
+    with answering_in('pt_BR'):
+        said = "BadNeeds.needs deve ser como {'gpu': 1, 'cores': 4, 'memory': '8 GB'}, não 'gpu'"
+        assert spoken(error['message']) == said
+        assert house.catalog.get('bad').as_json()['error']['message'] == said
+
+
+BAD_NEEDS = """
+from synapse import Pipeline, step
+
+class BadNeeds(Pipeline):
+    needs = 'gpu'
+
+    @step
+    def work(self): ...
+"""
 
 
 async def test_a_name_belongs_to_the_first_file_that_has_it(house: House) -> None:

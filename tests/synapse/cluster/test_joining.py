@@ -176,7 +176,7 @@ def test_a_second_machine_of_a_name_waits_until_that_is_free(room: SynapseUnderT
 @pytest.mark.timeout(240)
 def test_no_other_machine_may_be_called_as_the_first_one(room: SynapseUnderTest, tmp_path: Path) -> None:
     name = name_of()
-    machine = MachineUnderTest(tmp_path / 'other', *join_line(room))
+    machine = MachineUnderTest(tmp_path / 'other', *join_line(room), '--name', name)
     try:
         machine.wait_for(f'a machine called {name} is there already. Give this one another name with --name.')
         with room.api as api:
@@ -185,6 +185,18 @@ def test_no_other_machine_may_be_called_as_the_first_one(room: SynapseUnderTest,
         assert machine.stop() == 0
     assert len(machine.lines) == 2
     assert machine.lines[-1] == 'Stopped.'
+
+
+@pytest.mark.timeout(240)
+def test_a_machine_that_its_system_calls_as_the_first_one_gets_a_number(room: SynapseUnderTest, tmp_path: Path) -> None:
+    machine = MachineUnderTest(tmp_path / 'other', *join_line(room))
+    try:
+        machine.wait_for(f'{name_of()}-2 has joined')
+        with room.api as api:
+            assert [one['id'] for one in api.get('/machines').json()] == ['local', f'{name_of()}-2']
+    finally:
+        assert machine.stop() == 0
+    assert len(machine.lines) == 2
 
 
 @pytest.mark.timeout(240)

@@ -1,16 +1,21 @@
 """Runs write in our own language, and answer in that of whoever asks; here the one of texts in brackets."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from synapse.control_room import ControlRoom
+from synapse.engine.engine import REMOVED
 from synapse.errors import Invalid
 from synapse.language import ENGLISH, PSEUDO, answering_in, speak
+from synapse.records import Problem
 from synapse.runs.causes import cause_words
+from synapse.runs.ending import Ending, outcome
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord, RunRequest
+from synapse.runs.transitions import problem_from
 from synapse.settings import Settings
 
 OWN = """
@@ -60,6 +65,41 @@ async def test_a_process_of_a_run_writes_in_our_language_and_not_in_that_of_who_
     assert (run.error.message, run.error.hint[0]) == ('⟦false ended with exit code 1.⟧', '⟦')
     found = await room.log.query(run=run.id, limit=100)
     assert [entry.message for entry in found if not entry.message.startswith('⟦')] == []
+
+
+async def test_why_a_run_failed_is_said_in_the_language_of_who_reads_it_also_once_it_is_kept(room: ControlRoom) -> None:
+    run = await ended(room, RunRequest('RunCommand', {'command': ['false']}))
+    kept = RunRecord.model_validate(json.loads(json.dumps(run.as_document())))
+
+    for known in (run, kept, (await room.runs.page(state='failed'))[0]):
+        assert (error := known.error) is not None
+        assert error.message == 'false ended with exit code 1.'
+        with answering_in('pt_BR'):
+            assert error.words == 'false terminou com o código de saída 1.'
+            assert known.as_json()['error']['message'] == error.words
+            assert known.as_json()['steps'][0]['error']['message'] == error.words
+    assert 'parts' not in run.as_json()['error']
+
+
+@pytest.mark.parametrize(
+    'ending', [Ending(is_closing=True), Ending(lost='annex'), Ending(lost='annex', parting=REMOVED)]
+)
+def test_why_synapse_ended_a_run_is_said_in_the_language_of_who_reads_it(ending: Ending) -> None:
+    _, problem = outcome(ending)
+
+    assert problem is not None
+    kept = Problem.model_validate(problem.as_document())
+    with answering_in(PSEUDO):
+        assert kept.words.startswith('⟦')
+        assert kept.as_json()['message'] == f'⟦{kept.message}⟧'.replace('annex', '{machine}').format(machine='annex')
+
+
+def test_what_a_host_says_of_a_problem_may_be_anything() -> None:
+    for parts in (None, 7, {'message': {'message': 'Run {x}', 'values': {'y': 1}}}, {'message': []}):
+        problem = problem_from({'message': 'It broke.', 'parts': parts})
+
+        assert problem is not None
+        assert problem.words == 'It broke.'
 
 
 async def test_values_are_refused_in_the_language_of_who_gave_them(room: ControlRoom) -> None:
