@@ -120,7 +120,7 @@ async def test_a_folder_in_the_place_of_a_link_does_not_write_through_it(tmp_pat
 
 @pytest.mark.parametrize(
     ('name', 'target'),
-    [('a', '/etc'), ('a', '..'), ('a/b', '../../x'), ('a', 'b/../../x'), ('a', 'b/../c'), ('../a', 'b'), ('a', 'b\\c')],
+    [('a', '/etc'), ('a', '..'), ('a/b', '../../x'), ('a', 'b/../../x'), ('a', 'b/../c'), ('../a', 'b')],
 )
 async def test_a_link_that_leads_out_is_refused(there: Sent, name: str, target: str) -> None:
     with pytest.raises(DamagedOnTheWay):
@@ -173,7 +173,7 @@ async def test_a_run_whose_input_has_no_end_fails_with_a_sentence(
     async with asyncio.timeout(20):
         _, outcome = await bench.run_file(LINKS, parameters={'folder': str(here)})
 
-    assert 'round leads to a folder that it is in itself' in outcome.fault
+    assert 'round leads to a folder that it is in itself' in outcome.stuck
 
 
 LINKS = """
