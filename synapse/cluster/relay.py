@@ -20,7 +20,7 @@ from synapse.protocol.messages import HostCommand, Job, Kind
 from synapse.protocol.spool import SPOOL, SUFFIX
 
 from .code_cache import CodeCache
-from .files import KINDS, Incoming, LeftBehind, Outgoing, Progress, inside, pieces_of
+from .files import CHECKPOINT, KINDS, Incoming, LeftBehind, Outgoing, Progress, inside, pieces_of
 from .link import Link
 from .stuck import Stuck, shown, stuck_there
 from .words import ANSWER, ASK, BEGUN, CODE, DO, EXIT, JOB, LINE, MESSAGE, SPOOLED, STOP, said
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 LOST_SECONDS = 10.0
 """How long a run goes on without its control room; then it is ended with everything it started."""
 LOOK_SECONDS = 0.5
+CHECKPOINT_SECONDS = 0.25
+"""How often at most a checkpoint is sent that a step makes."""
 _STEP_ENDS = frozenset({'succeeded', 'failed', 'cancelled'})
 
 
@@ -55,6 +57,9 @@ class Relay:
         self._asked: list[HostCommand] = []
         """What a person has asked for before there was a host."""
         self._stuck: Stuck | None = None
+        self._checkpoint_due: int | None = None
+        """How many steps are done in the checkpoint that is to be sent."""
+        self._checkpoints: asyncio.Task[None] | None = None
         self._life: asyncio.Task[None] | None = None
         self._asked_to_stop: bool | None = None
         self._has_ended = self._is_leaving = False
@@ -204,6 +209,9 @@ class Relay:
     async def _message(self, message: dict[str, Any]) -> None:
         """Pass a message on, after the files that it is about."""
         kind = message.get('t')
+        if kind == Kind.CHECKPOINT:
+            self._send_checkpoint_soon(int(message['done']))
+            return
         try:
             if kind == Kind.SPOOL:
                 await self._send_spool((int(message['file']), int(message['size'])))
@@ -216,6 +224,27 @@ class Relay:
         except Exception as error:  # the edge: what only logs it here lets the run go on without what it made
             self._fail(error)
         await self.link.send(MESSAGE, json.dumps(message))
+
+    def _send_checkpoint_soon(self, done: int) -> None:
+        """Send the checkpoint that a step has made: at once, but of many in a row only some, and the last."""
+        self._checkpoint_due = done
+        if self._checkpoints is None or self._checkpoints.done():
+            self._checkpoints = asyncio.create_task(self._send_checkpoints())
+            self._tasks.add(self._checkpoints)
+            self._checkpoints.add_done_callback(self._tasks.discard)
+
+    async def _send_checkpoints(self) -> None:
+        try:
+            while self._checkpoint_due is not None:
+                done, self._checkpoint_due = self._checkpoint_due, None
+                with contextlib.suppress(FileNotFoundError):  # it could not be saved, which the host has said
+                    data = await asyncio.to_thread((self._folder / CHECKPOINT).read_bytes)
+                    # One that says more is that of the end of the step, and follows what the step has made.
+                    if len(json.loads(data)['done']) == done:
+                        await self._changed.send_as(CHECKPOINT, data)
+                await asyncio.sleep(CHECKPOINT_SECONDS)
+        except Exception as error:  # the edge of a task
+            self._fail(error)
 
     async def _send_changed(self, *parts: str) -> None:
         await self._changed.send(*parts)
