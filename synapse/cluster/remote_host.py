@@ -35,6 +35,8 @@ LOST_SECONDS = 12.0
 AGAIN_SECONDS = 0.5
 ASK_SECONDS = 10.0
 MOST_MODULES, MOST_CODE_BYTES = 200, 5 * 1024**2
+SIGN_SECONDS = 1.0
+"""How often the folder of a run says that its machine is heard."""
 STILL_SECONDS = 20.0
 """How long nothing may move before a run that is killed is given up; killing takes some seconds itself."""
 
@@ -140,6 +142,21 @@ class RemoteHost:
     def connect(self, connections: Connections) -> None:
         """Stay connected with its worker until the run is over."""
         self._connecting = asyncio.create_task(self._stay_connected(connections))
+        self._do(self._note_signs())
+
+    async def _note_signs(self) -> None:
+        """Keep when its machine was heard last, as the time of the folder of the run.
+
+        If this control room is killed, that is its last sign of life: a step may work for hours without a word, and
+        what it writes is not here.
+        """
+        heard = 0.0
+        while not self._exit.done():
+            if self.link.heard_at != heard:
+                heard = self.link.heard_at
+                with contextlib.suppress(OSError):
+                    await asyncio.to_thread(os.utime, self._folder)
+            await asyncio.wait({self._exit}, timeout=SIGN_SECONDS)
 
     async def _stay_connected(self, connections: Connections) -> None:
         loop = asyncio.get_running_loop()

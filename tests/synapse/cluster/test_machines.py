@@ -16,6 +16,7 @@ from distributed import rpc
 from distributed.comm import connect
 
 from synapse.cluster.identity import new_code, security_of
+from tests.parts.disks import small_disk
 from tests.parts.harness import ROOT, SynapseUnderTest, processes_with, wait_until
 from tests.parts.machines import MachineUnderTest, join_line
 from tests.parts.receivers import free_port
@@ -675,3 +676,46 @@ class Hungry(Pipeline):
     def eat(self, run):
         run.shell([sys.executable, '-c', 'import time; all = bytearray(b"x" * 400_000_000); time.sleep(600)'])
 """
+
+
+def test_the_last_sign_of_a_run_elsewhere_is_when_its_machine_was_heard(room: SynapseUnderTest, join: Join) -> None:
+    machine = join('annex')
+    run = elsewhere(room, 'echo up; sleep 600')
+    began = datetime.fromisoformat(room.run(run['id'])['started_at'])
+    wait_until(lambda: datetime.now(UTC) - began > timedelta(seconds=8), timeout=20)
+
+    killed = datetime.now(UTC)
+    room.kill9()
+    machine.wait_until_empty()
+    room.start(port=int(re.findall(r':(\d+)/', room.url)[0]))
+
+    ended = datetime.fromisoformat(room.wait_for_run(run['id'], 'interrupted')['finished_at'])
+    assert killed - timedelta(seconds=5) < ended < killed + timedelta(seconds=1)
+
+
+def test_a_work_folder_that_finds_no_room_here_fails_its_run(tmp_path: Path) -> None:
+    with small_disk(tmp_path / 'room', '60m'):
+        room = SynapseUnderTest(tmp_path / 'room', '--cluster', '--cluster-port', '0', '--workers', '1')
+        room.start()
+        machine = MachineUnderTest(tmp_path / 'annex', *join_line(room), '--name', 'annex')
+        try:
+            machine.wait_for('has joined')
+            wait_until(lambda: states(room).get('annex') == 'up', timeout=20)
+            room.create_run('RunCommand', command=['sleep', '600'])
+            makes = 'head -c 20000000 /dev/zero > a.bin; head -c 100000000 /dev/zero > b.bin'
+
+            run = room.create_run('RunCommand', command=['sh', '-c', makes])
+            ended = room.wait_for_run(run['id'], 'failed')
+
+            assert (
+                ended['error'].items()
+                >= {
+                    'message': 'No room is left on the disk for what the run has made on annex.',
+                    'hint': 'Free some space, then retry it.',
+                }.items()
+            )
+            assert [step['state'] for step in ended['steps']] != ['succeeded']
+            machine.wait_until_empty()
+        finally:
+            machine.stop(signal.SIGKILL)
+            room.stop()

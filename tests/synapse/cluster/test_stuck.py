@@ -3,10 +3,8 @@
 import asyncio
 import errno
 import os
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from synapse.cluster.link import WINDOW_BYTES
 from synapse.runs.ending import Ending, outcome
 from synapse.runs.records import RunState
 from tests.parts.cluster import Cluster, cluster
+from tests.parts.disks import small_disk
 from tests.parts.hosts import Bench, Heard, eventually, processes_of
 
 pytestmark = [pytest.mark.skipif(sys.platform == 'win32', reason='POSIX names, and disks that can be mounted')]
@@ -34,19 +33,6 @@ class Work(Pipeline):
         print('went', flush=True)
         {body}
 """
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[None]:
-    """Mount a disk of this size on the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={size}', 'none', str(folder)], capture_output=True)
-    if done.returncode:
-        pytest.skip('nothing can be mounted here')
-    try:
-        yield
-    finally:
-        subprocess.run(['umount', '-l', str(folder)], check=True)
 
 
 @pytest.fixture
