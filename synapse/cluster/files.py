@@ -315,6 +315,8 @@ async def send_file(
     if not await asyncio.to_thread(path.is_dir):
         if await asyncio.to_thread(path.is_file):
             await _send_unchanged(link, path, name, told, machine)
+        elif await asyncio.to_thread(path.exists):
+            left(Entry(path.name, path, SPECIAL))
         return
     await link.send(FOLDER, name)
     for entry in await asyncio.to_thread(lambda: [*Tree(path, follows=True).entries(), *folder_end('', path)]):
