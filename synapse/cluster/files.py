@@ -233,7 +233,8 @@ class Incoming:
             raise DamagedOnTheWay(name)
         if len(values) > 4:  # a machine with an older Synapse does not say it
             os.utime(beside, ns=(int(values[4]), int(values[4])))
-        beside.chmod(int(values[3]) & 0o777)
+        # What is read-only on Windows cannot be replaced when it comes again.
+        beside.chmod(int(values[3]) & 0o777 | (0o600 if os.name == 'nt' else 0))
         if path.is_dir() and not path.is_symlink():
             remove_folder(path)
         beside.replace(path)

@@ -80,6 +80,29 @@ async def test_a_disk_that_refuses_a_file_there_is_named(
     assert heard.printed == []
 
 
+async def test_a_run_whose_file_goes_on_changing_fails_with_its_name(
+    machines: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, 'AGAIN_SECONDS', (0.01, 0.01))
+    film = tmp_path / 'film.bin'
+    film.write_bytes(b'x' * 20_000_000)
+    machines.engine.paths_of = lambda job: [film]
+
+    async def grow() -> None:
+        while True:
+            with film.open('ab') as file:
+                file.write(b'more')
+            await asyncio.sleep(0.005)
+
+    growing = asyncio.create_task(grow())
+    heard, ended = await Bench(machines.engine, tmp_path).run('pass')
+    growing.cancel()
+
+    assert ended.stuck == f'{film} was changed while it was sent to machine1.'
+    assert ended.hint == 'Retry it when what it needs is complete.'
+    assert heard.messages == []
+
+
 async def test_what_cannot_be_understood_ends_the_run(machines: Cluster, tmp_path: Path) -> None:
     heard = Heard()
     host: Any = await Bench(machines.engine, tmp_path).start(
@@ -159,6 +182,7 @@ async def test_names_that_are_not_utf_8_travel_there_and_back(machines: Cluster,
     (given / os.fsdecode(b'n\xf6where')).symlink_to(tmp_path / 'gone')
     os.mkfifo(given / os.fsdecode(b'p\xefpe'))
     (given / 'back\\slash').write_text('')
+    (tmp_path / os.fsdecode(b'm\xe9dule.py')).write_text('')  # beside the pipeline file
     machines.engine.paths_of = lambda job: [given]
     body = """
         import os, shutil
