@@ -714,3 +714,49 @@ def test_a_work_folder_that_finds_no_room_here_fails_its_run(tmp_path: Path) -> 
         finally:
             machine.stop(signal.SIGKILL)
             room.stop()
+
+
+def test_a_retry_goes_on_from_what_a_step_had_saved_before_its_machine_was_lost(
+    room: SynapseUnderTest, join: Join
+) -> None:
+    room.write_pipeline('counts.py', COUNTING)
+    room.wait_for_pipeline('Counts')
+    machine = join('annex')
+    room.create_run('RunCommand', command=['sleep', '600'])
+    run = room.create_run('Counts')
+    wait_until(lambda: any(entry['message'] == 'up' for entry in lines(room, run)), timeout=40)
+    kept = room.data / 'runs' / run['id'] / 'checkpoint.json'
+    wait_until(lambda: kept.exists() and '"_count": 3' in kept.read_text(), timeout=10)
+
+    machine.stop(signal.SIGKILL)
+    room.wait_for_run(run['id'], 'interrupted', timeout=15)
+    join('shed')
+    with room.api as api:
+        again = api.post(f'/runs/{run["id"]}/retry', json={'from_step': 'count'}).json()
+    room.wait_for_run(again['id'], 'succeeded')
+
+    assert [entry['message'] for entry in lines(room, again) if entry['source'] == 'stdout'] == ['from 3']
+
+
+COUNTING = """
+import os, time
+from synapse import Pipeline, step
+
+
+class Counts(Pipeline):
+    _count: int = 0
+
+    @step
+    def start(self, run):
+        pass
+
+    @step
+    def count(self, run):
+        if self._count:
+            print('from', self._count)
+            return
+        for self._count in range(1, 4):
+            run.checkpoint()
+        print('up', flush=True)
+        time.sleep(600)
+"""
