@@ -78,7 +78,7 @@ def _note_use(folder: Path) -> None:
 def _digest(folder: Path) -> str:
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob('*') if path.is_file()):
-        digest.update(f'{path.relative_to(folder)}\0{path.stat().st_size}\0'.encode())
+        digest.update(os.fsencode(path.relative_to(folder)) + f'\0{path.stat().st_size}\0'.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -5,25 +5,24 @@ import contextlib
 import dataclasses
 import json
 import logging
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from storage.files import StorageError, make_private_folder
+from storage.folders import remove_folder
 from synapse.engine.engine import LEFT, Engine, HostExit, HostHandle
-from synapse.errors import SynapseError
 from synapse.inbox.inputs import with_folder, with_places
 from synapse.language import N_, spoken
 from synapse.protocol.environment import DATA, PREFIX, URL
 from synapse.protocol.home import FOLDER
-from synapse.protocol.messages import Job, Kind
+from synapse.protocol.messages import HostCommand, Job, Kind
 from synapse.protocol.spool import SPOOL, SUFFIX
 
 from .code_cache import CodeCache
-from .files import KINDS, Incoming, Outgoing, Progress, inside, left_behind, pieces_of
+from .files import CHECKPOINT, KINDS, Incoming, LeftBehind, Outgoing, Progress, inside, pieces_of
 from .link import Link
-from .tree import Entry
+from .stuck import Stuck, shown, stuck_there
 from .words import ANSWER, ASK, BEGUN, CODE, DO, EXIT, JOB, LINE, MESSAGE, SPOOLED, STOP, said
 
 log = logging.getLogger(__name__)
@@ -31,6 +30,8 @@ log = logging.getLogger(__name__)
 LOST_SECONDS = 10.0
 """How long a run goes on without its control room; then it is ended with everything it started."""
 LOOK_SECONDS = 0.5
+CHECKPOINT_SECONDS = 0.25
+"""How often at most a checkpoint is sent that a step makes."""
 _STEP_ENDS = frozenset({'succeeded', 'failed', 'cancelled'})
 
 
@@ -45,14 +46,21 @@ class Relay:
     def __init__(self, engine: Engine, root: Path, cache: CodeCache, run_id: str, name: str) -> None:
         self._engine, self._cache, self._name = engine, cache, name
         self._folder = inside(root / 'runs', run_id)
-        self.link = Link(self._take)
+        self.link = Link(self._take, self._fail)
         self._files = Incoming(self._folder)
         progress = Progress(lambda text: self._say('info', text))
-        self._changed = Outgoing(self._folder, self.link, progress, self._leave)
+        self._left = LeftBehind(lambda text: self._say('warning', text))
+        self._changed = Outgoing(self._folder, self.link, progress, self._left, self._leave_unread)
         self._spool_place = (0, 0)
         self._code: Path | None = None
         self._number = 0
         self._host: HostHandle | None = None
+        self._asked: list[HostCommand] = []
+        """What a person has asked for before there was a host."""
+        self._stuck: Stuck | None = None
+        self._checkpoint_due: int | None = None
+        """How many steps are done in the checkpoint that is to be sent."""
+        self._checkpoints: asyncio.Task[None] | None = None
         self._life: asyncio.Task[None] | None = None
         self._asked_to_stop: bool | None = None
         self._has_ended = self._is_leaving = False
@@ -94,15 +102,21 @@ class Relay:
             await asyncio.gather(self._life, return_exceptions=True)
         if self._code is not None:
             await asyncio.to_thread(self._cache.release, self._code)
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        await asyncio.to_thread(_remove, self._folder)
 
     async def _take(self, kind: str, values: tuple[Any, ...]) -> None:
+        if self._stuck is not None and kind in (*KINDS, JOB):
+            return
         if kind in KINDS:
             await self._files.take(kind, values)
         elif kind == JOB:
             self._life = asyncio.create_task(self._run(json.loads(values[0])))
         elif kind == DO and self._host is not None:
             self._host.send(json.loads(values[0]))
+        elif kind == DO:
+            self._asked.append(json.loads(values[0]))
+        elif kind == STOP and any(values[1:]):
+            self._is_over.set()
         elif kind == STOP:
             self._stop(now=bool(values[0]))
         elif kind == ASK:
@@ -112,6 +126,13 @@ class Relay:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _fail(self, error: Exception) -> None:
+        """End the run, as something of it cannot be taken or sent; the control room hears why."""
+        log.warning(N_('something of run #%s could not travel: %r'), self._number, error)
+        if self._stuck is None:
+            self._stuck = stuck_there(error, self._name)
+            self._stop(now=True)
 
     def _stop(self, *, now: bool) -> None:
         self._asked_to_stop = now or bool(self._asked_to_stop)
@@ -141,12 +162,14 @@ class Relay:
             self._number = document['job']['number']
             job = await asyncio.to_thread(self._localised, document)
             await asyncio.to_thread(self._changed.remember)
-            self._host = await self._engine.run(job, self._message, self._line)
-        except (SynapseError, StorageError, OSError) as error:
-            await self._tell_end(
-                HostExit(1, None, fault=spoken(error) if not isinstance(error, OSError) else str(error))
-            )
+            host = await self._engine.run(job, self._message, self._line)
+        except Exception as error:  # the edge: whatever it is, the control room waits for the end of the run
+            self._stuck = self._stuck or stuck_there(error, self._name)
+            await self._tell_end(HostExit(1, None))
             return
+        self._host = host
+        for command in self._asked:
+            host.send(command)
         self.link.post(
             BEGUN, self._host.host_id, self._host.pid, self._host.started_at, str(self._folder), str(self._code or '')
         )
@@ -155,9 +178,14 @@ class Relay:
         await self._tell_end(await self._host.wait())
 
     async def _tell_end(self, ending: HostExit) -> None:
-        with contextlib.suppress(StorageError):  # the run has ended as it has
-            await self._send_spool(None)
-            await self._changed.send()
+        if self._host is not None:  # else nothing was made here
+            try:
+                await self._send_spool(None)
+                await self._send_changed()
+            except Exception as error:  # the edge, as above
+                self._stuck = self._stuck or stuck_there(error, self._name)
+        if self._stuck is not None:
+            ending = dataclasses.replace(ending, stuck=self._stuck.text, hint=self._stuck.hint)
         if self._is_leaving:
             ending = dataclasses.replace(ending, lost=self._name, parting=LEFT)
         self._has_ended = True
@@ -186,21 +214,49 @@ class Relay:
     async def _message(self, message: dict[str, Any]) -> None:
         """Pass a message on, after the files that it is about."""
         kind = message.get('t')
+        if kind == Kind.CHECKPOINT:
+            self._send_checkpoint_soon(int(message['done']))
+            return
         try:
             if kind == Kind.SPOOL:
                 await self._send_spool((int(message['file']), int(message['size'])))
             elif kind == Kind.HOME and message['request'].get('what') == 'put':
-                await self._changed.send(f'{FOLDER}/{Path(message["request"]["file"]).name}')
+                await self._send_changed(f'{FOLDER}/{Path(message["request"]["file"]).name}')
             elif kind == Kind.ARTIFACT:
-                await self._changed.send('artifacts')
+                await self._send_changed('artifacts')
             elif kind == Kind.STEP and message.get('state') in _STEP_ENDS:
-                await self._changed.send()
-        except StorageError as error:
-            log.warning(N_('Files of run #%s could not be sent: %s'), self._number, error)
+                await self._send_changed()
+        except Exception as error:  # the edge: what only logs it here lets the run go on without what it made
+            self._fail(error)
         await self.link.send(MESSAGE, json.dumps(message))
 
-    def _leave(self, entry: Entry) -> None:
-        self._say('warning', left_behind(entry))
+    def _send_checkpoint_soon(self, done: int) -> None:
+        """Send the checkpoint that a step has made: at once, but of many in a row only some, and the last."""
+        self._checkpoint_due = done
+        if self._checkpoints is None or self._checkpoints.done():
+            self._checkpoints = asyncio.create_task(self._send_checkpoints())
+            self._tasks.add(self._checkpoints)
+            self._checkpoints.add_done_callback(self._tasks.discard)
+
+    async def _send_checkpoints(self) -> None:
+        try:
+            while self._checkpoint_due is not None:
+                done, self._checkpoint_due = self._checkpoint_due, None
+                with contextlib.suppress(FileNotFoundError):  # it could not be saved, which the host has said
+                    data = await asyncio.to_thread((self._folder / CHECKPOINT).read_bytes)
+                    # One that says more is that of the end of the step, and follows what the step has made.
+                    if len(json.loads(data)['done']) == done:
+                        await self._changed.send_as(CHECKPOINT, data)
+                await asyncio.sleep(CHECKPOINT_SECONDS)
+        except Exception as error:  # the edge of a task
+            self._fail(error)
+
+    async def _send_changed(self, *parts: str) -> None:
+        await self._changed.send(*parts)
+        self._left.tell()
+
+    def _leave_unread(self, error: StorageError) -> None:
+        self._say('warning', shown(spoken(error)))
 
     def _say(self, level: str, text: str) -> None:
         self.link.post(MESSAGE, json.dumps(said(level, self._name, text)))
@@ -224,3 +280,9 @@ class Relay:
                 await self.link.send(SPOOLED, found, place, piece)
                 place += len(piece)
                 self._spool_place = number, place
+
+
+def _remove(folder: Path) -> None:
+    """Remove what is left of a run; what cannot be goes when the worker starts again."""
+    with contextlib.suppress(StorageError):
+        remove_folder(folder)

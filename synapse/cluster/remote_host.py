@@ -16,17 +16,16 @@ from storage.files import StorageError, make_private_folder, named_errors, write
 from synapse.engine.engine import HostExit, OnLine, OnMessage
 from synapse.engine.host_process import pass_on
 from synapse.engine.process_tree import Activity, MemoryUse
-from synapse.errors import SynapseError
 from synapse.inbox.inputs import mapped
 from synapse.language import N_, spoken
 from synapse.protocol.home import FOLDER as HOME
-from synapse.protocol.messages import RESULT, Do, HostCommand, Job, Kind
+from synapse.protocol.messages import Do, HostCommand, Job, Kind
 from synapse.protocol.spool import SPOOL, SUFFIX
 
 from .connections import Connections
-from .files import KINDS, Incoming, Outgoing, Progress, left_behind, send_file
+from .files import KINDS, LAST, Incoming, LeftBehind, Outgoing, Progress, send_file
 from .link import Link
-from .tree import Entry
+from .stuck import Stuck, stuck_here, stuck_on_the_way
 from .words import ANSWER, ASK, BEGUN, CODE, DO, EXIT, GIVEN, JOB, LINE, MESSAGE, OPERATION, SPOOLED, STOP, said
 
 log = logging.getLogger(__name__)
@@ -36,8 +35,10 @@ LOST_SECONDS = 12.0
 AGAIN_SECONDS = 0.5
 ASK_SECONDS = 10.0
 MOST_MODULES, MOST_CODE_BYTES = 200, 5 * 1024**2
-WITH_PATHS = ('checkpoint.json', RESULT)
-"""Files in which a run names paths in its folder."""
+SIGN_SECONDS = 1.0
+"""How often the folder of a run says that its machine is heard."""
+STILL_SECONDS = 20.0
+"""How long nothing may move before a run that is killed is given up; killing takes some seconds itself."""
 
 CarryOut = Callable[[Mapping[str, Any], Path, Job], dict[str, Any]]
 """Does what a run elsewhere asks for here, see `synapse/destinations/home.py`: request, folder for files, job."""
@@ -70,12 +71,14 @@ class RemoteHost:
         self._folder = Path(job['folder'])
         self._on_message, self._on_line = on_message, on_line
         self._elsewhere = self._code = Path()
-        self.link = Link(self._take)
+        self.link = Link(self._take, self._fail)
         self._files = Incoming(self._folder)
         self._exit: asyncio.Future[HostExit] = asyncio.get_running_loop().create_future()
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
         self._progress = Progress(lambda text: self._say('info', text))
+        self._left = LeftBehind(lambda text: self._say('warning', text))
+        self._hurrying: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._feeding = asyncio.create_task(self._feed(list(given)))
         self._connecting: asyncio.Task[None] | None = None
@@ -91,7 +94,19 @@ class RemoteHost:
         """End it with everything it started, gently first unless `now`."""
         self._feeding.cancel()
         self.link.post(STOP, now)
+        if now and self._hurrying is None:
+            self._hurrying = asyncio.create_task(self._lose_if_it_stands_still())
         return await self.wait()
+
+    async def _lose_if_it_stands_still(self) -> None:
+        """Wait for the end of what is killed for as long as anything moves between both machines."""
+        before = None
+        while not self._exit.done() and self.link.progress != before:
+            before = self.link.progress
+            await asyncio.wait({self._exit}, timeout=STILL_SECONDS)
+        if not self._exit.done():
+            log.warning(N_('machine %s does not end run %s, so it is given up'), self.machine, self.key)
+            self.lose()
 
     async def wait(self) -> HostExit:
         """Return the outcome when all that it said has been passed on, or when its machine is lost."""
@@ -128,6 +143,21 @@ class RemoteHost:
     def connect(self, connections: Connections) -> None:
         """Stay connected with its worker until the run is over."""
         self._connecting = asyncio.create_task(self._stay_connected(connections))
+        self._do(self._note_signs())
+
+    async def _note_signs(self) -> None:
+        """Keep when its machine was heard last, as the time of the folder of the run.
+
+        If this control room is killed, that is its last sign of life: a step may work for hours without a word, and
+        what it writes is not here.
+        """
+        heard = 0.0
+        while not self._exit.done():
+            if self.link.heard_at != heard:
+                heard = self.link.heard_at
+                with contextlib.suppress(OSError):
+                    await asyncio.to_thread(os.utime, self._folder)
+            await asyncio.wait({self._exit}, timeout=SIGN_SECONDS)
 
     async def _stay_connected(self, connections: Connections) -> None:
         loop = asyncio.get_running_loop()
@@ -161,32 +191,30 @@ class RemoteHost:
     def lose(self, parting: str = '') -> None:
         """Give the machine up: whatever lives there is ended by its own worker."""
         if not self._exit.done():
-            self._exit.set_result(HostExit(-9, None, lost=self.machine, parting=parting))
-        self._feeding.cancel()
+            self._end(HostExit(-9, None, lost=self.machine, parting=parting))
         self.link.close()
 
     # What goes there
 
     async def _feed(self, given: list[Path]) -> None:
         """Send the files of the run, and then its job."""
-        outgoing = Outgoing(self._folder, self.link, self._progress, self._leave)
         try:
-            await outgoing.send()
-            places = {}
-            if self._job['file']:
-                await self._send_code(Path(self._job['file']))
-            for number, path in enumerate(given):
-                places[str(path)] = name = f'{GIVEN}/{number}/{path.name}'
-                await send_file(self.link, path, name, self._progress, self._leave)
-        except (StorageError, SynapseError, OSError) as error:
-            reason = str(error) if isinstance(error, OSError) else spoken(error)
-            self.link.post(STOP, True)  # it has a place there already
-            self._end(HostExit(1, None, fault=reason))
-            return
-        await self.link.send(JOB, json.dumps({'job': {**self._job, 'machine': self.machine}, 'given': places}))
+            places = await self._send_files(given)
+            await self.link.send(JOB, json.dumps({'job': {**self._job, 'machine': self.machine}, 'given': places}))
+        except Exception as error:  # the edge: without its job the run would wait for ever
+            self._refuse(stuck_on_the_way(error, self.machine))
 
-    def _leave(self, entry: Entry) -> None:
-        self._say('warning', left_behind(entry))
+    async def _send_files(self, given: list[Path]) -> dict[str, str]:
+        """Send the files of the run, and return under which name each of those was sent that it was given."""
+        await Outgoing(self._folder, self.link, self._progress, self._left).send()
+        places = {}
+        if self._job['file']:
+            await self._send_code(Path(self._job['file']))
+        for number, path in enumerate(given):
+            places[str(path)] = name = f'{GIVEN}/{number}/{path.name}'
+            await send_file(self.link, path, name, self._progress, self._left, machine=self.machine)
+        self._left.tell()
+        return places
 
     def _say(self, level: str, text: str) -> None:
         self._do(pass_on(self._on_message, said(level, self.machine, text)))
@@ -200,18 +228,24 @@ class RemoteHost:
         """Send the pipeline file, and what it may import from the person's folder."""
         origin = Path(self._job['origin'] or file)
         for module in await asyncio.to_thread(modules_beside, origin):
-            await send_file(self.link, module, f'{CODE}/{module.relative_to(origin.parent).as_posix()}')
-        await send_file(self.link, file, f'{CODE}/{origin.name}')
+            name = f'{CODE}/{module.relative_to(origin.parent).as_posix()}'
+            await send_file(self.link, module, name, machine=self.machine)
+        await send_file(self.link, file, f'{CODE}/{origin.name}', machine=self.machine)
 
     # What comes from there
 
     async def _take(self, kind: str, values: tuple[Any, ...]) -> None:
-        try:
+        if not self._exit.done():
             await self._receive(kind, values)
-        except (StorageError, SynapseError) as error:
-            log.warning(N_('what machine %s sent could not be kept: %s'), self.machine, error)
-            self.link.post(STOP, True)
-            self._end(HostExit(-9, None, fault=spoken(error)))
+
+    def _fail(self, error: Exception) -> None:
+        """End the run, as something that came from the machine could not be kept or understood."""
+        log.warning(N_('what machine %s sent could not be kept: %s'), self.machine, error)
+        self._refuse(stuck_here(error, self.machine))
+
+    def _refuse(self, stuck: Stuck) -> None:
+        self.link.post(STOP, True, True)  # it has a place there already
+        self._end(HostExit(-9, None, stuck=stuck.text, hint=stuck.hint))
 
     async def _receive(self, kind: str, values: tuple[Any, ...]) -> None:
         if kind == MESSAGE and (message := json.loads(values[0]))['t'] == Kind.HOME:
@@ -224,7 +258,7 @@ class RemoteHost:
             await asyncio.to_thread(self._spool, *values)
         elif kind in KINDS:
             path = await self._files.take(kind, values)
-            if path is not None and path.parent == self._folder and path.name in WITH_PATHS:
+            if path is not None and path.parent == self._folder and path.name in LAST:
                 await asyncio.to_thread(self._bring_home, path)
         elif kind == BEGUN:
             self.host_id, self.pid, self.started_at, folder, code = values
@@ -238,7 +272,7 @@ class RemoteHost:
         try:
             answer = await asyncio.to_thread(self._carry_out, request, self._folder / HOME, self._job)
             if path := answer.pop('path', None):
-                await send_file(self.link, Path(path), f'{HOME}/{request["file"]}')
+                await send_file(self.link, Path(path), f'{HOME}/{request["file"]}', machine=self.machine)
         except Exception as error:  # the edge: without an answer the step would wait for ever
             log.warning(N_('run #%s asked for something here that failed: %r'), self.number, error)
             answer = {'error': [errno.EIO, spoken(error) if isinstance(error, StorageError) else str(error), None]}
@@ -247,6 +281,8 @@ class RemoteHost:
     def _end(self, ending: HostExit) -> None:
         if not self._exit.done():
             self._exit.set_result(ending)
+            self._do(asyncio.to_thread(self._files.drop))
+        self._feeding.cancel()
 
     def _spool(self, number: int, place: int, data: bytes) -> None:
         folder = self._folder / SPOOL

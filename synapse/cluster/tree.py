@@ -4,7 +4,9 @@ A link to something in the folder stays one. Of one to a file elsewhere the file
 what a person gave to a run. What a run itself has linked may be as large as a disk: such a folder stays where it is.
 """
 
+import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +18,15 @@ from synapse.language import _
 
 FILE: Final = 'file'
 FOLDER: Final = 'folder'
+FOLDER_END: Final = 'folder end'
+"""A folder, after all that is in it: its mode and its time are set then."""
 LINK: Final = 'link'
 OUTSIDE: Final = 'outside'
 """A link to a folder elsewhere that is not followed."""
 NOWHERE: Final = 'nowhere'
-"""A link to something elsewhere that is not there, or is neither a file nor a folder."""
+"""A link to something elsewhere that is not there."""
+SPECIAL: Final = 'special'
+"""A pipe, a socket or a device, or a link to one."""
 
 
 class LinkGoesRound(SynapseError):
@@ -39,7 +45,7 @@ class Entry:
 
     :param name: below the folder, with `/`
     :param path: where its content is
-    :param stamp: another one once it has changed
+    :param stamp: another one once it has changed; of a folder its mode and the time of its last change
     :param target: of a link, from the folder that the link is in
     """
 
@@ -89,6 +95,8 @@ class Tree:
                 yield from self._walk(Path(item.path), inner, tops)
             else:
                 yield from _file(inner, Path(item.path))
+        if name:
+            yield from folder_end(name, place)
 
     def _listed(self, place: Path) -> list[os.DirEntry[str]]:
         try:
@@ -115,11 +123,19 @@ class Tree:
             yield from self._walk(target, name, (*tops, target))
 
 
+def folder_end(name: str, path: Path) -> Iterator[Entry]:
+    """Yield the end of a folder; nothing if it is gone."""
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        yield Entry(name, path, FOLDER_END, (found.st_mode & 0o777, found.st_mtime_ns))
+
+
 def _file(name: str, path: Path) -> Iterator[Entry]:
     try:
         found = path.stat()
-        is_file = path.is_file()
     except OSError:  # a step removes files while this looks
         return
-    if is_file:
-        yield Entry(name, path, FILE, (found.st_size, found.st_mtime_ns))
+    if stat.S_ISREG(found.st_mode):
+        yield Entry(name, path, FILE, (found.st_mode & 0o777, found.st_size, found.st_mtime_ns))
+    else:
+        yield Entry(name, path, SPECIAL)

@@ -10,7 +10,8 @@ JOB: Final = 'job'
 DO: Final = 'do'
 """To the machine: a `HostCommand` as JSON."""
 STOP: Final = 'stop'
-"""To the machine: end the run, at once if the value is true."""
+"""To the machine: end the run, at once if the value is true. If there is another one that is true, nothing is kept here
+of what it still says."""
 ASK: Final = 'ask'
 """To the machine: a number, what is asked (`tree`, `memory` or `activity`), and a limit in bytes."""
 ANSWER: Final = 'answer'

@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import logging
 import secrets
-import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,8 @@ import psutil
 from distributed import Worker, get_worker
 from distributed.core import Status
 
+from storage.files import StorageError
+from storage.folders import remove_folder
 from synapse.engine.engine import Engine, LocalEngine
 from synapse.engine.zygotes import Zygotes
 from synapse.language import N_
@@ -73,7 +74,8 @@ class RunWorker(Worker):  # type: ignore[misc]  # its types are not read
 
     async def start_unsafe(self) -> Any:
         # What a worker that was killed has left here: nobody else has this folder.
-        await asyncio.to_thread(shutil.rmtree, self._root / 'runs', ignore_errors=True)
+        with contextlib.suppress(StorageError):
+            await asyncio.to_thread(remove_folder, self._root / 'runs')
         await self.run_engine.start()
         await super().start_unsafe()
         self._telling = asyncio.create_task(self._tell_load())

@@ -70,6 +70,8 @@ class HostExit:
     `ended` are the commands of processes that were ended with it or found left over; `survivors` is how many of them
     could not be ended; `fault` says why the engine ended it unasked; `lost` names the machine it was on if that is
     gone, and `parting` how it went: `REMOVED` by a person, `LEFT` as its worker was told to end, empty in silence.
+    `stuck` says why something of the run could not be brought to where it is needed, and `hint` what to do about that:
+    such a run has failed, even if all its steps have done their work.
     """
 
     returncode: int
@@ -79,6 +81,8 @@ class HostExit:
     fault: str = ''
     lost: str = ''
     parting: str = ''
+    stuck: str = ''
+    hint: str = ''
 
 
 class HostProcess:

@@ -31,7 +31,18 @@ from synapse.pipelines.state import restored, state_of
 from synapse.protocol.environment import TOKEN
 from synapse.protocol.home import FOLDER, Home, set_home
 from synapse.protocol.long_lines import LONG_LINES, LongLines
-from synapse.protocol.messages import RESULT, AttemptFailed, End, HomeAsked, Job, Kind, StepMoved, Steps, Stopping
+from synapse.protocol.messages import (
+    RESULT,
+    AttemptFailed,
+    CheckpointSaved,
+    End,
+    HomeAsked,
+    Job,
+    Kind,
+    StepMoved,
+    Steps,
+    Stopping,
+)
 from synapse.protocol.spool import ECHO, SPOOL, Echo, Spool
 from synapse.records import Problem
 from synapse.scrubber import Scrubber, secret_values
@@ -178,7 +189,7 @@ class Runner:
             profile=self._profile(),
             channel=self._channel,
             control=self._control,
-            save=self._save,
+            save=self._save_within,
             asking=self._asking,
             stop=self._stop,
             force_color=self._instance.force_color,
@@ -301,6 +312,12 @@ class Runner:
         except Cancelled:
             self._report_step(step, 'cancelled')
             raise
+
+    def _save_within(self) -> None:
+        """Save a checkpoint within a step; to a control room elsewhere it is brought at once."""
+        self._save()
+        if self._job.get('is_elsewhere') and not self._channel.is_fork:
+            self._channel.send(CheckpointSaved(t=Kind.CHECKPOINT, done=len(self._done)))
 
     def _save(self) -> None:
         try:

@@ -83,6 +83,7 @@ class Kind(StrEnum):
     ALIVE = 'alive'
     SILENT = 'silent'
     HOME = 'home'
+    CHECKPOINT = 'checkpoint'
 
 
 class HostMessage(TypedDict):
@@ -194,6 +195,12 @@ class HomeAsked(HostMessage):
 
     id: str
     request: dict[str, Any]
+
+
+class CheckpointSaved(HostMessage):
+    """Of a run elsewhere: a step has saved a checkpoint, and `done` steps before it have succeeded."""
+
+    done: int
 
 
 class Stopping(HostMessage):

@@ -24,6 +24,8 @@ def closed() -> Problem:
 MOST_NAMED = 3
 MACHINE_LOST = 'machine_lost'
 """The type of the problem of a run whose machine is gone; what it has started there may live for some seconds yet."""
+STUCK = 'not_brought'
+"""The type of the problem of a run of which something could not be brought to where it is needed."""
 _SIGNAL_HINTS = {
     'SIGSEGV': N_('A library written in C crashed; the last lines of the log name the place.'),
     'SIGABRT': N_('A library gave up; the last lines of the log say why.'),
@@ -37,9 +39,10 @@ class Ending:
 
     `reported` is the state in the host's `end` message, None if none came; `signal` the name of the signal that ended
     the process, `why_killed` what is known about that; `fault` why the engine ended it unasked; `lost` the machine that
-    is gone with it, `parting` how that went (see `HostExit`), and `lost_at` the step it was in; `excess` why it
-    was ended for the memory that it took; `timed_out` a step that the control room had to end, and `overran` the
-    seconds that its event allows, if they have passed. `is_all_done` says whether all steps had succeeded.
+    is gone with it, `parting` how that went, `stuck` and `hint` why something of it could not be brought to where it is
+    needed (see `HostExit`), and `lost_at` the step it was in; `excess` why it was ended for the memory that it took;
+    `timed_out` a step that the control room had to end, and `overran` the seconds that its event allows, if they have
+    passed. `is_all_done` says whether all steps had succeeded.
     """
 
     pipeline: str = ''
@@ -51,6 +54,8 @@ class Ending:
     fault: str = ''
     lost: str = ''
     parting: str = ''
+    stuck: str = ''
+    hint: str = ''
     lost_at: StepRun | None = None
     excess: Problem | None = None
     timed_out: StepRun | None = None
@@ -65,9 +70,11 @@ def outcome(ending: Ending) -> tuple[RunState, Problem | None]:
     """Return the final state of a run, with the reason where there is one."""
     if ending.excess is not None:  # also if the step did not notice that a process of it was ended
         return RunState.FAILED, ending.excess
+    was_stopped = ending.is_stopping and not ending.is_closing
+    if ending.stuck and not ending.is_stopping and not ending.is_closing and ending.reported is not RunState.FAILED:
+        return RunState.FAILED, Problem(message=ending.stuck, hint=ending.hint, type=STUCK)
     if ending.reported is RunState.SUCCEEDED:
         return RunState.SUCCEEDED, None
-    was_stopped = ending.is_stopping and not ending.is_closing
     if ending.is_all_done and ending.reported is not RunState.FAILED and not was_stopped:
         return RunState.SUCCEEDED, None  # its host just had no time to say so
     if ending.is_closing:

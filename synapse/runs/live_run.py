@@ -241,7 +241,7 @@ class LiveRun:
         host_exit = await self._handle.wait()
         self._guards.close()
         await self._intake.finish()
-        if self._reported is None and not self._must_end() and not self._is_parking:
+        if self._reported is None and not self._must_end() and not self._is_parking and not host_exit.stuck:
             await self._find_end()
         self._count_cut()
         self._log_killed(host_exit.ended, host_exit.survivors)
@@ -252,6 +252,8 @@ class LiveRun:
                 fault=host_exit.fault,
                 lost=host_exit.lost,
                 parting=host_exit.parting,
+                stuck=host_exit.stuck,
+                hint=host_exit.hint,
                 lost_at=self._saved.newest.active_step,
                 why_killed=why_killed() if host_exit.signal == 'SIGKILL' else '',
             )

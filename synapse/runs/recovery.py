@@ -203,7 +203,10 @@ class RunRecovery:
         return await with_reason(problem, self._context.log, after.run.id, step.name if step else None)
 
     async def _last_sign(self, run: RunRecord, now: datetime) -> datetime:
-        """Return when the run gave its last sign of life: it wrote a file or a line, or one of its steps moved."""
+        """Return when the run gave its last sign of life: it wrote a file or a line, or one of its steps moved.
+
+        For one on another machine that is also when this machine was heard last, see `RemoteHost`.
+        """
         signs = [run.started_at, *(moment for step in run.steps for moment in (step.started_at, step.finished_at))]
         signs.append(await asyncio.to_thread(self._context.folders.last_change, run.id))
         try:

@@ -1,6 +1,7 @@
 """Runs on a machine of a real Dask cluster: what they say, what they leave, and how they end."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -128,3 +129,62 @@ async def test_what_fails_here_is_an_error_of_the_step_there_and_no_wait(
 
     assert heard.end == 'failed'
     assert 'embedded null byte' in heard.error['message']
+
+
+COUNTS = """
+import time
+from synapse import Pipeline, step
+
+
+class Work(Pipeline):
+    _count: int = 0
+    _place: str = ''
+
+    @step
+    def first(self, run):
+        (run.workdir / 'made.txt').write_text('made')
+
+    @step
+    def go(self, run):
+        for self._count in range(1, 2_001):
+            self._place = str(run.workdir)
+            run.checkpoint()
+        (run.workdir / 'half.txt').write_text('half')
+        run.checkpoint()
+        print('up', flush=True)
+        {body}
+"""
+
+
+async def test_a_checkpoint_within_a_step_comes_back_when_it_is_made(bench: Bench, tmp_path: Path) -> None:
+    heard, file = Heard(), tmp_path / 'counts.py'
+    file.write_text(COUNTS.format(body='time.sleep(64)'))
+    host = await bench.start('', heard, file=str(file), origin=str(file))
+    [folder] = tmp_path.glob('run*/')
+
+    def saved() -> dict[str, object]:
+        try:
+            found: dict[str, object] = json.loads((folder / 'checkpoint.json').read_bytes())
+        except (OSError, ValueError):
+            found = {}
+        return found
+
+    await heard.until(lambda: 'up' in heard.printed)
+    await eventually(
+        lambda: saved().get('state') == {'_count': 2_000, '_place': str(folder / 'work')}, 5, 'the last checkpoint'
+    )
+
+    assert saved()['done'] == ['first']
+    assert [path.name for path in (folder / 'work').iterdir()] == ['made.txt']  # what the step makes follows at its end
+    await host.stop(now=True)
+
+
+async def test_a_step_that_ends_soon_after_a_checkpoint_is_done_only_with_what_it_has_made(
+    bench: Bench, tmp_path: Path
+) -> None:
+    heard, _ = await bench.run_file(COUNTS.format(body='open("big.bin", "wb").write(b"x" * 9_000_000)'))
+    [folder] = tmp_path.glob('run*/')
+
+    assert heard.end == 'succeeded'
+    assert json.loads((folder / 'checkpoint.json').read_bytes())['done'] == ['first', 'go']
+    assert (folder / 'work' / 'big.bin').stat().st_size == 9_000_000

@@ -16,6 +16,7 @@ from distributed import rpc
 from distributed.comm import connect
 
 from synapse.cluster.identity import new_code, security_of
+from tests.parts.disks import small_disk
 from tests.parts.harness import ROOT, SynapseUnderTest, processes_with, wait_until
 from tests.parts.machines import MachineUnderTest, join_line
 from tests.parts.receivers import free_port
@@ -733,4 +734,88 @@ class Hungry(Pipeline):
     @step
     def eat(self, run):
         run.shell([sys.executable, '-c', 'import time; all = bytearray(b"x" * 400_000_000); time.sleep(600)'])
+"""
+
+
+def test_the_last_sign_of_a_run_elsewhere_is_when_its_machine_was_heard(room: SynapseUnderTest, join: Join) -> None:
+    machine = join('annex')
+    run = elsewhere(room, 'echo up; sleep 600')
+    began = datetime.fromisoformat(room.run(run['id'])['started_at'])
+    wait_until(lambda: datetime.now(UTC) - began > timedelta(seconds=8), timeout=20)
+
+    killed = datetime.now(UTC)
+    room.kill9()
+    machine.wait_until_empty()
+    room.start(port=int(re.findall(r':(\d+)/', room.url)[0]))
+
+    ended = datetime.fromisoformat(room.wait_for_run(run['id'], 'interrupted')['finished_at'])
+    assert killed - timedelta(seconds=5) < ended < killed + timedelta(seconds=1)
+
+
+def test_a_work_folder_that_finds_no_room_here_fails_its_run(tmp_path: Path) -> None:
+    with small_disk(tmp_path / 'room', '60m'):
+        options = ['--cluster', '--cluster-port', '0', '--workers', '1']
+        room = SynapseUnderTest(tmp_path / 'room', *options, SYNAPSE_MIN_FREE_BYTES='0')
+        room.start()
+        machine = MachineUnderTest(tmp_path / 'annex', *join_line(room), '--name', 'annex', '--workers', '2')
+        try:
+            machine.wait_for('has joined')
+            wait_until(lambda: states(room).get('annex') == 'up', timeout=20)
+            room.create_run('RunCommand', command=['sleep', '600'])
+
+            run = room.create_run('RunCommand', command=['sh', '-c', 'head -c 100000000 /dev/zero > large.bin'])
+            ended = room.wait_for_run(run['id'], 'failed')
+
+            assert ended['error']['message'] == 'No room is left on the disk for what the run has made on annex.'
+            assert ended['error']['hint'] == 'Free some space, then retry it.'
+            assert [step['state'] for step in ended['steps']] == ['failed']
+            machine.wait_until_empty()
+        finally:
+            machine.stop(signal.SIGKILL)
+            room.stop()
+
+
+def test_a_retry_goes_on_from_what_a_step_had_saved_before_its_machine_was_lost(
+    room: SynapseUnderTest, join: Join
+) -> None:
+    room.write_pipeline('counts.py', COUNTING)
+    room.wait_for_pipeline('Counts')
+    machine = join('annex')
+    room.create_run('RunCommand', command=['sleep', '600'])
+    run = room.create_run('Counts')
+    wait_until(lambda: any(entry['message'] == 'up' for entry in lines(room, run)), timeout=40)
+    kept = room.data / 'runs' / run['id'] / 'checkpoint.json'
+    wait_until(lambda: kept.exists() and '"_count": 3' in kept.read_text(), timeout=10)
+
+    machine.stop(signal.SIGKILL)
+    room.wait_for_run(run['id'], 'interrupted', timeout=15)
+    join('shed')
+    with room.api as api:
+        again = api.post(f'/runs/{run["id"]}/retry', json={'from_step': 'count'}).json()
+    room.wait_for_run(again['id'], 'succeeded')
+
+    assert [entry['message'] for entry in lines(room, again) if entry['source'] == 'stdout'] == ['from 3']
+
+
+COUNTING = """
+import os, time
+from synapse import Pipeline, step
+
+
+class Counts(Pipeline):
+    _count: int = 0
+
+    @step
+    def start(self, run):
+        pass
+
+    @step
+    def count(self, run):
+        if self._count:
+            print('from', self._count)
+            return
+        for self._count in range(1, 4):
+            run.checkpoint()
+        print('up', flush=True)
+        time.sleep(600)
 """
