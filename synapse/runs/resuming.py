@@ -33,6 +33,7 @@ class Resuming:
         self._noted: set[str] = set()
         self._waiting: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._saving = asyncio.Lock()
 
     async def applies_to(self, run: RunRecord) -> bool:
         """Whether a run is retried: where that is declared safe, unless it ended several times in the same step."""
@@ -113,10 +114,12 @@ class Resuming:
         await self._keep(self._noted | {run.id for run in runs if run is not None and await self.applies_to(run)})
 
     async def _keep(self, ids: set[str]) -> None:
-        if ids != self._noted:
-            self._noted = ids
+        if ids == self._noted:
+            return
+        self._noted = ids
+        async with self._saving:  # several may be lost at once, and what is written last must be the newest
             with contextlib.suppress(StorageError):  # each is seen to be interrupted all the same
-                await asyncio.to_thread(write_atomically, self._note, json.dumps(sorted(ids)).encode())
+                await asyncio.to_thread(write_atomically, self._note, json.dumps(sorted(self._noted)).encode())
 
     async def _find(self, id: str) -> RunRecord | None:
         document = await asyncio.to_thread(self._context.store.get, id)
