@@ -1,4 +1,4 @@
-"""The workers: what each does and for how long; of many, those with a run come first, and the idle ones are counted."""
+"""The workers: what each does and for how long; of many, those with a run come first."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -34,16 +34,21 @@ class Line(NamedTuple):
 
 
 def lines_of(workers: Sequence[Worker]) -> list[Line]:
-    """Return a line for each of few workers; of more, those with a run, then the idle ones of each machine as one.
+    """Return a line for each of few workers; of more, those with a run come first.
 
-    Machines that get no new runs come last.
+    Where there are other machines the idle ones of each are one line; those of machines that get no new runs come last.
     """
-    lines = [Line(_machine_of(worker), str(worker['name'])) for worker in workers]
     if len(workers) <= FEW:
-        return lines
-    busy = [line for line, worker in zip(lines, workers, strict=True) if worker['state'] != 'idle']
+        return [_line_of(worker) for worker in workers]
+    busy = [worker for worker in workers if worker['state'] != 'idle']
     idle = sorted((worker for worker in workers if worker['state'] == 'idle'), key=_is_drained)
-    return [*busy, *dict.fromkeys(Line(_machine_of(worker)) for worker in idle)]
+    if all(_machine_of(worker) == HERE for worker in workers):
+        return [_line_of(worker) for worker in (*busy, *idle)]
+    return [*map(_line_of, busy), *dict.fromkeys(Line(_machine_of(worker)) for worker in idle)]
+
+
+def _line_of(worker: Worker) -> Line:
+    return Line(_machine_of(worker), str(worker['name']))
 
 
 class WorkersCard(Card):
@@ -99,7 +104,7 @@ class WorkersCard(Card):
     def _show_rows(self) -> None:
         workers = self._room.status.workers
         for worker in workers:
-            row = self._rows.get(Line(_machine_of(worker), str(worker['name'])))
+            row = self._rows.get(_line_of(worker))
             if isinstance(row, _Row):
                 row.show(worker, *self._work_of(worker))
         for line, row in self._rows.items():

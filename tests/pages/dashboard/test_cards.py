@@ -163,6 +163,18 @@ async def test_another_number_of_workers_is_another_number_of_rows() -> None:
         assert workers(stage) == ['worker-1 idle', 'worker-2 idle']
 
 
+async def test_workers_of_this_machine_alone_are_listed_one_by_one() -> None:
+    async with staged(workers=4) as stage:
+        stage.screen.draw(lambda: WorkersCard(stage.room))
+        await stage.room.set_workers(5)
+        await stage.until(lambda: len(stage.room.status.workers) == 5)
+        await stage.run()
+
+        await stage.drawn(lambda: len(workers(stage)) == 5 and workers(stage)[0].startswith('worker-1 starting'))
+
+        assert workers(stage)[1:] == [f'worker-{number} idle' for number in range(2, 6)]
+
+
 async def test_of_many_workers_those_with_a_run_come_first_and_the_idle_ones_are_counted_by_machine() -> None:
     async with staged(workers=2) as stage:
         stage.screen.draw(lambda: WorkersCard(stage.room))
