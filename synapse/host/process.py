@@ -157,7 +157,7 @@ def _handle_sigterm(runner: Any, control: Control) -> None:
     if sys.platform == 'win32':
         return
 
-    host = os.getpid()
+    host, masks = os.getpid(), threading.local()
 
     def on_sigterm(*_: object) -> None:
         # A child that was forked a moment ago still has this handler, and a copy of the request to stop.
@@ -167,14 +167,22 @@ def _handle_sigterm(runner: Any, control: Control) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
 
+    # A pool ends its workers with SIGTERM, which has to end each of them. Python forgets a signal that comes while it
+    # forks, so it is blocked meanwhile; and one that waits for a lock would miss a handler written in Python, if the
+    # signal came a moment before it began to wait.
+    def hold() -> None:
+        masks.before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def let_go() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.before)
+
     def be_default() -> None:
         if signal.getsignal(signal.SIGTERM) is on_sigterm:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        let_go()
 
     signal.signal(signal.SIGTERM, on_sigterm)
-    # A pool ends its workers with SIGTERM. One that waits for a lock would miss a handler written in Python, if the
-    # signal came a moment before it began to wait.
-    os.register_at_fork(after_in_child=be_default)
+    os.register_at_fork(before=hold, after_in_parent=let_go, after_in_child=be_default)
 
 
 def _exit_soon(channel: Channel) -> None:

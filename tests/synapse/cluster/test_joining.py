@@ -192,11 +192,15 @@ def test_a_machine_that_its_system_calls_as_the_first_one_gets_a_number(room: Sy
     machine = MachineUnderTest(tmp_path / 'other', *join_line(room))
     try:
         machine.wait_for(f'{name_of()}-2 has joined')
-        with room.api as api:
-            assert [one['id'] for one in api.get('/machines').json()] == ['local', f'{name_of()}-2']
+        wait_until(lambda: ids(room) == ['local', f'{name_of()}-2'], timeout=20, what=lambda: str(ids(room)))
     finally:
         assert machine.stop() == 0
     assert len(machine.lines) == 2
+
+
+def ids(room: SynapseUnderTest) -> list[str]:
+    with room.api as api:
+        return [machine['id'] for machine in api.get('/machines').json()]
 
 
 @pytest.mark.timeout(240)

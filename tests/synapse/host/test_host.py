@@ -970,6 +970,32 @@ def test_sigterm_without_a_cancel_ends_a_process_that_the_signal_does_not_wake(h
     assert host.process.wait(5) == -signal.SIGTERM
 
 
+def test_sigterm_ends_a_process_that_a_step_has_forked_a_moment_before(host: Host) -> None:
+    # As a pool does that is closed when its first worker has done all the work.
+    host.start(
+        """
+        @step
+        def work(self):
+            children = []
+            for _ in range(100):
+                child = os.fork()
+                if not child:
+                    time.sleep(60)
+                os.kill(child, signal.SIGTERM)
+                children.append(child)
+            until, left = time.monotonic() + 4, {*children}
+            while left and time.monotonic() < until:
+                left -= {child for child in left if os.waitpid(child, os.WNOHANG)[0]}
+                time.sleep(0.01)
+            print(len(left), 'live on')
+            for child in left: os.kill(child, signal.SIGKILL)
+        """
+    )
+
+    assert host.end(10)['state'] == 'succeeded'
+    assert host.lines == ['0 live on']
+
+
 def test_a_process_forked_by_a_step_keeps_its_signals_to_itself(host: Host) -> None:
     host.start(
         """
