@@ -86,7 +86,7 @@ async def test_what_is_cut_off_for_good_is_lost_here_and_ended_there(
     monkeypatch.setattr(remote_host, 'LOST_SECONDS', 1.5)
     monkeypatch.setattr(relay_module, 'LOST_SECONDS', 1.0)
     bench, heard = Bench(machines.engine, tmp_path), Heard()
-    host = await bench.start("print('up')\nrun.shell(['setsid', 'sleep', '613'])", heard)
+    host = await bench.start("print('up')\nrun.shell(['sh', '-c', 'setsid -f sleep 613; sleep 613'])", heard)
     await heard.until(lambda: 'up' in heard.printed)
 
     cable.target = 'tcp://127.0.0.1:9'

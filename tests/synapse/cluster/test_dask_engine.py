@@ -45,7 +45,7 @@ async def test_a_flood_arrives_whole_and_in_order(bench: Bench) -> None:
 
 async def test_stop_leaves_no_process(bench: Bench) -> None:
     heard = Heard()
-    host = await bench.start("print('up')\nrun.shell(['setsid', 'sleep', '64'])", heard)
+    host = await bench.start("print('up')\nrun.shell(['sh', '-c', 'setsid -f sleep 64; sleep 65'])", heard)
     await heard.until(lambda: 'up' in heard.printed)
 
     async with asyncio.timeout(20):

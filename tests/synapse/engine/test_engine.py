@@ -279,7 +279,10 @@ async def test_a_process_that_tried_to_escape_is_ended_and_reported(bench: Bench
     assert not psutil.pid_exists(int((tmp_path / 'pid').read_text()))
 
 
-PROGRAMS = ["['setsid', 'sleep', '64']", "['sh', '-c', 'setsid -f sleep 64; sleep 64'], terminal=True"]
+PROGRAMS = [
+    "['sh', '-c', 'setsid -f sleep 64; sleep 64']",
+    "['sh', '-c', 'setsid -f sleep 64; sleep 64'], terminal=True",
+]
 
 
 @pytest.mark.parametrize('program', PROGRAMS)
