@@ -125,6 +125,7 @@ def test_a_year_nobody_plans_for_and_a_schedule_of_cron_leave_the_dialog_at_work
         expect(dialog.get_by_role('complementary')).to_contain_text('Pick a year between')
         expect(save).to_be_disabled()
     dialog.get_by_label('Starts').fill('2030-01-04')
+    dialog.get_by_label('Time', exact=True).fill('16:00')  # after the rule's 09:30: the first one is the next day
     expect(dialog.get_by_role('complementary')).to_contain_text('4 January 2030')
     dialog.get_by_role('radio', name='Custom').check()
     dialog.get_by_label('Unit').select_option('a custom rule')
