@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from .database import EPOCH, insert_from_json, json_text, micros
+from .run_tables import LEDGER
 from .runs import RunStore, insert_run, insert_runs, next_number
 
 Document = dict[str, Any]
@@ -24,28 +25,6 @@ class Outcome(NamedTuple):
     row: Document
     run: Document | None
 
-
-# `since` equals `due`, except in a row for a whole span of time. `unanswered`: a person still has to decide.
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS occurrences (
-    event TEXT NOT NULL,
-    due INTEGER NOT NULL,
-    since INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    run TEXT,
-    retry INTEGER,
-    unanswered INTEGER NOT NULL,
-    count INTEGER NOT NULL,
-    document TEXT NOT NULL,
-    PRIMARY KEY (event, due)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS occurrences_by_due ON occurrences (due);
-CREATE INDEX IF NOT EXISTS occurrences_spans ON occurrences (due) WHERE since < due;
-CREATE INDEX IF NOT EXISTS occurrences_by_run ON occurrences (run) WHERE run IS NOT NULL;
-CREATE INDEX IF NOT EXISTS occurrences_unanswered ON occurrences (due) WHERE unanswered = 1;
-CREATE INDEX IF NOT EXISTS occurrences_to_retry ON occurrences (retry) WHERE retry IS NOT NULL;
-CREATE INDEX IF NOT EXISTS occurrences_claimed ON occurrences (due) WHERE state = 'claimed';
-"""
 
 # All rows later than the time that is asked for could be spans that begin before its end: those few have an index.
 _BETWEEN = """
@@ -95,7 +74,7 @@ class Ledger:
         self.group = runs.group
         """For writes on the event loop."""
         with runs.reading() as connection:
-            connection.executescript(SCHEMA)
+            connection.executescript(LEDGER)
 
     def account(self, pairs: Iterable[tuple[Document, Document | None]]) -> Pairs:
         """Add rows, each with its run, in one transaction.

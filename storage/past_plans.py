@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .database import EPOCH, json_text, micros
+from .run_tables import PAST_PLANS
 from .runs import RunStore
 
 Document = dict[str, Any]
@@ -19,16 +20,6 @@ KEPT_OF_EVENT = 50
 KEPT_PLANS = 50_000
 KEPT_STOPS = 5_000
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS past_plans (
-    event TEXT NOT NULL, until INTEGER NOT NULL, document TEXT NOT NULL, PRIMARY KEY (event, until)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS past_plans_by_end ON past_plans (until);
-CREATE TABLE IF NOT EXISTS stops (
-    kind TEXT NOT NULL, start INTEGER NOT NULL, end INTEGER, PRIMARY KEY (kind, start)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS stops_by_start ON stops (start);
-"""
 _LIMIT_OF_EVENT = """
 DELETE FROM past_plans WHERE event = ?1 AND until <= (
     SELECT until FROM past_plans WHERE event = ?1 ORDER BY until DESC LIMIT 1 OFFSET ?2
@@ -52,7 +43,7 @@ class PastPlans:
         self.group = runs.group
         """For writes on the event loop."""
         with runs.reading() as connection:
-            connection.executescript(SCHEMA)
+            connection.executescript(PAST_PLANS)
 
     def add_plans(self, plans: Iterable[Document]) -> None:
         """Add plans that have ended, documents with at least `event_id`, `since` and `until`.

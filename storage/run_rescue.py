@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .database import iso, json_text
+from .run_tables import LEDGER, PAST_PLANS, RUNS, TAKEN_FILES
 from .salvage import compile_all, is_document, salvage
 from .texts import Count, _, joined
 
@@ -65,12 +66,7 @@ def recover(damaged: Path, into: sqlite3.Connection) -> tuple[str, str]:
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:
-    from .ledger import SCHEMA as LEDGER  # these modules need this one to open the file
-    from .past_plans import SCHEMA as PLANS
-    from .runs import SCHEMA as RUNS
-    from .taken_files import SCHEMA as TAKEN
-
-    for schema in (RUNS, TAKEN, LEDGER, PLANS):
+    for schema in (RUNS, TAKEN_FILES, LEDGER, PAST_PLANS):
         connection.executescript(schema)
 
 

@@ -27,72 +27,17 @@ from .group_commit import GroupCommit
 from .run_index import SCHEMA as INDEX_SCHEMA
 from .run_index import RunIndex, TextOf, forget, index_next, prepare
 from .run_rescue import is_whole, recover
-from .taken_files import SCHEMA as TAKEN_SCHEMA
-from .taken_files import insert_found
+from .run_tables import RUNS, TAKEN_FILES
 
 Document = dict[str, Any]
 Documents = list[Document]
 
-# AUTOINCREMENT: a number is never used twice, even after the newest run was pruned. Pruned runs leave traces, see
-# `storage.pruned_runs`, and ended ones are marked to be counted, see `storage.daily_sums`; the tables are here because
-# questions and triggers need them together. An index for a filter also holds what the other filters ask for, so that a
-# page of runs is found without reading documents that do not fit.
-SCHEMA = """
-BEGIN;
-CREATE TABLE IF NOT EXISTS runs (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    state TEXT NOT NULL,
-    pipeline TEXT NOT NULL,
-    profile TEXT,
-    created INTEGER NOT NULL,
-    finished INTEGER,
-    idempotency_key TEXT UNIQUE,
-    document TEXT NOT NULL
-);
-DROP INDEX IF EXISTS runs_by_state;
-DROP INDEX IF EXISTS runs_by_pipeline;
-CREATE INDEX IF NOT EXISTS runs_in_state ON runs (state, number, pipeline, profile);
-CREATE INDEX IF NOT EXISTS runs_of_pipeline ON runs (pipeline, number, state, profile);
-CREATE INDEX IF NOT EXISTS runs_of_profile ON runs (profile, number, state, pipeline) WHERE profile IS NOT NULL;
-CREATE INDEX IF NOT EXISTS runs_of_pipeline_by_end ON runs (pipeline, finished) WHERE finished IS NOT NULL;
-CREATE INDEX IF NOT EXISTS runs_by_end ON runs (finished) WHERE finished IS NOT NULL;
-CREATE INDEX IF NOT EXISTS runs_by_creation ON runs (created);
-CREATE INDEX IF NOT EXISTS runs_with_inbox ON runs (number) WHERE instr(document, '"inbox:') > 0;
-CREATE INDEX IF NOT EXISTS runs_that_retry ON runs (json_extract(document, '$.retry_of'))
-WHERE instr(document, '"retry_of":null') = 0;
-CREATE INDEX IF NOT EXISTS good_runs_of_event ON runs (json_extract(document, '$.event_id'), number)
-WHERE state = 'succeeded' AND instr(document, '"event_id":null') = 0;
-CREATE TABLE IF NOT EXISTS shared (key TEXT PRIMARY KEY, used INTEGER NOT NULL, document TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS shared_by_use ON shared (used);
-CREATE TABLE IF NOT EXISTS traces (
-    id TEXT PRIMARY KEY,
-    number INTEGER NOT NULL UNIQUE,
-    state TEXT NOT NULL,
-    created INTEGER NOT NULL,
-    finished INTEGER NOT NULL,
-    forgotten INTEGER NOT NULL,
-    idempotency_key TEXT UNIQUE,
-    has_folder INTEGER NOT NULL,
-    document TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS traces_by_end ON traces (finished);
-CREATE INDEX IF NOT EXISTS traces_by_creation ON traces (created);
-CREATE INDEX IF NOT EXISTS traces_with_folder ON traces (id) WHERE has_folder = 1;
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS uncounted (number INTEGER PRIMARY KEY);
-CREATE TABLE IF NOT EXISTS daily (
-    day INTEGER, state TEXT, seconds REAL, count INTEGER NOT NULL, PRIMARY KEY (day, state, seconds)
-) WITHOUT ROWID;
-CREATE TRIGGER IF NOT EXISTS run_ended AFTER UPDATE OF finished ON runs
-WHEN OLD.finished IS NULL AND NEW.finished IS NOT NULL BEGIN INSERT OR IGNORE INTO uncounted VALUES (NEW.number); END;
-CREATE TRIGGER IF NOT EXISTS run_came_ended AFTER INSERT ON runs
-WHEN NEW.finished IS NOT NULL BEGIN INSERT OR IGNORE INTO uncounted VALUES (NEW.number); END;
-COMMIT;
-"""
 
 _COLUMNS = ('number', 'id', 'state', 'pipeline', 'profile', 'created', 'finished', 'document')
 _INSERT_MANY = insert_from_json('runs', *_COLUMNS)
+INSERT_TAKEN = (
+    'INSERT INTO taken (owner, path, file, size, mtime_ns, digest, run, reason, at) VALUES (?,?,?,?,?,?,?,?,?)'
+)
 
 
 class RunStore:
@@ -107,7 +52,7 @@ class RunStore:
         self._path = path
         self._lock = threading.RLock()
         rescue = Rescue(is_whole, recover, was_used)
-        schema = SCHEMA + TAKEN_SCHEMA + INDEX_SCHEMA
+        schema = RUNS + TAKEN_FILES + INDEX_SCHEMA
         self._connection, self.damage = open_database(path, schema, synchronous='FULL', rescue=rescue)
         with named_sqlite_errors(path):
             prepare(self._connection)
@@ -333,7 +278,7 @@ def insert_run(connection: sqlite3.Connection, document: Document, idempotency_k
         'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
         [document['number'], document['id'], *_columns(document), idempotency_key, json_text(document)],
     )
-    insert_found(connection, [document])
+    _insert_found(connection, [document])
     return document
 
 
@@ -341,7 +286,20 @@ def insert_runs(connection: sqlite3.Connection, documents: Documents) -> None:
     """Add many runs with their numbers; see `insert_run`."""
     rows = [[run['number'], run['id'], *_columns(run), json_text(run)] for run in documents]
     connection.execute(_INSERT_MANY, [json_text(rows)])
-    insert_found(connection, documents)
+    _insert_found(connection, documents)
+
+
+def _insert_found(connection: sqlite3.Connection, documents: Iterable[Document]) -> None:
+    """Add the files that new runs were created for, within the transaction that adds the runs."""
+    rows = [
+        [*(found[name] for name in ('owner', 'path', 'file', 'size', 'mtime_ns', 'digest')), run['id'], '', at]
+        for run in documents
+        if run.get('found')
+        for at in [micros(run['created_at'])]
+        for found in run['found']
+    ]
+    if rows:
+        connection.executemany(INSERT_TAKEN, rows)
 
 
 def _attempted(connection: sqlite3.Connection, call: Callable[[], Any]) -> Any:

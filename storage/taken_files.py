@@ -3,32 +3,12 @@
 A row comes with its run in one transaction, so that no crash can lose a file or take it twice.
 """
 
-import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from .database import json_text, micros
-
-if TYPE_CHECKING:
-    from .runs import RunStore
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS taken (
-    number INTEGER PRIMARY KEY,
-    owner TEXT NOT NULL,
-    path TEXT NOT NULL,
-    file TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    digest TEXT NOT NULL,
-    run TEXT,
-    reason TEXT NOT NULL,
-    at INTEGER NOT NULL
-);
-CREATE INDEX IF NOT EXISTS taken_files ON taken (owner, file, size, mtime_ns);
-CREATE INDEX IF NOT EXISTS taken_paths ON taken (owner, path, size, mtime_ns);
-"""
+from .runs import INSERT_TAKEN, RunStore
 
 _KNOWN = """
 SELECT
@@ -54,7 +34,7 @@ class Known(NamedTuple):
 class TakenFiles:
     """What each owner, such as a watch folder, has taken. Safe to use from several threads."""
 
-    def __init__(self, runs: 'RunStore') -> None:
+    def __init__(self, runs: RunStore) -> None:
         self._runs = runs
         self.group = runs.group
         """For writes on the event loop."""
@@ -71,7 +51,7 @@ class TakenFiles:
         """Treat versions as taken without a run."""
         with self._runs.transaction() as connection:
             rows = [[owner, *version, digest, None, reason, micros(at)] for version in versions]
-            connection.executemany(_INSERT, rows)
+            connection.executemany(INSERT_TAKEN, rows)
 
     def latest(self, owner: str, *, limit: int) -> list[dict[str, Any]]:
         """Return what was taken or refused last, newest first: `{path, size, run, number, reason, at}`.
@@ -91,19 +71,3 @@ class TakenFiles:
         """Remove all rows of an owner that is gone."""
         with self._runs.transaction() as connection:
             connection.execute('DELETE FROM taken WHERE owner = ?', [owner])
-
-
-_INSERT = 'INSERT INTO taken (owner, path, file, size, mtime_ns, digest, run, reason, at) VALUES (?,?,?,?,?,?,?,?,?)'
-
-
-def insert_found(connection: sqlite3.Connection, documents: Iterable[Mapping[str, Any]]) -> None:
-    """Add the files that new runs were created for, within the transaction that adds the runs."""
-    rows = [
-        [*(found[name] for name in ('owner', 'path', 'file', 'size', 'mtime_ns', 'digest')), run['id'], '', at]
-        for run in documents
-        if run.get('found')
-        for at in [micros(run['created_at'])]
-        for found in run['found']
-    ]
-    if rows:
-        connection.executemany(_INSERT, rows)

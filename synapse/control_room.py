@@ -70,7 +70,7 @@ from .restored import Restored
 from .retention import Retention
 from .room_engine import RoomEngine
 from .roster import Roster, UnreachedMachine
-from .runs.rebuilding import rebuild
+from .runs.recovery.rebuilding import rebuild
 from .runs.runs import Runs
 from .sealed import Seal
 from .settings import MOST_WORKERS, Settings

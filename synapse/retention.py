@@ -1,6 +1,6 @@
 """What is kept and for how long, as set on the Settings page: older things are removed in the background.
 
-A removed run leaves a trace, so that the calendar and past figures do not change: see `synapse.runs.past`.
+A removed run leaves a trace, so that the calendar and past figures do not change: see `synapse.runs.history.past`.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from .errors import DiskIsFull, Invalid, NotReady, SynapseError
 from .log.log import Level, Log
 from .log.messages import LinesLogged
 from .records import Record, now_utc
-from .runs.past import PastRuns
+from .runs.history.past import PastRuns
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from pages.parts.words import length_of, step_title
 from synapse.control_room import ControlRoom
 from synapse.language import _
 from synapse.runs.records import RunRecord, StepAttempt, StepRun, StepState
-from synapse.runs.retrying import RunAttempt
+from synapse.runs.starting.retrying import RunAttempt
 from synapse.waiting import Latest
 
 

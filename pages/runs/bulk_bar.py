@@ -12,8 +12,8 @@ from synapse.language import _, _n, for_count
 from synapse.language.formats import listed, number
 from synapse.runs import causes
 from synapse.runs.bulk import Bulk, BulkAction, BulkPlan, BulkResult
+from synapse.runs.history.run_filter import RunFilter
 from synapse.runs.records import RunRecord, RunState
-from synapse.runs.run_filter import RunFilter
 
 from .run_list import Selection
 

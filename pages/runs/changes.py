@@ -12,8 +12,8 @@ from pages.parts.scope import Scope
 from pages.parts.words import day_and_clock_of, length_of, size_of
 from synapse.control_room import ControlRoom
 from synapse.language import N_, _, translated
-from synapse.runs.changes import Change, ChangeKind, Unknown, shown
-from synapse.runs.comparing import Comparison
+from synapse.runs.comparison.changes import Change, ChangeKind, Unknown, shown
+from synapse.runs.comparison.comparing import Comparison
 from synapse.runs.records import RunRecord, RunState
 from synapse.sealed import SHOWN
 from synapse.waiting import Latest

@@ -14,8 +14,8 @@ from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
 from synapse.language import N_, Words, _, _n
 from synapse.language.formats import number
-from synapse.runs.finder import RunCount
-from synapse.runs.run_filter import RunFilter
+from synapse.runs.history.finder import RunCount
+from synapse.runs.history.run_filter import RunFilter
 
 from .bulk_bar import BulkBar
 from .run_filters import RunFilters, RunsAsked

@@ -17,7 +17,7 @@ from pages.parts.words import moment_of, step_title, title_of
 from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
 from synapse.language import _
-from synapse.runs.lifecycle_log import in_words
+from synapse.runs.lines.lifecycle_log import in_words
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import Question, RunRecord
 

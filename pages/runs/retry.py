@@ -13,9 +13,9 @@ from synapse.control_room import ControlRoom
 from synapse.errors import Invalid, SynapseError
 from synapse.language import _, _n
 from synapse.language.formats import listed
-from synapse.runs.changes import ChangeKind
+from synapse.runs.comparison.changes import ChangeKind
 from synapse.runs.records import RunRecord, RunState
-from synapse.runs.retrying import RetryPlan, Start
+from synapse.runs.starting.retrying import RetryPlan, Start
 from synapse.waiting import Latest
 
 from .changes import draw_changes, draw_unknown

@@ -17,8 +17,8 @@ from pages.parts.scope import Scope
 from pages.parts.words import filters_for
 from synapse.control_room import ControlRoom
 from synapse.language import N_, Words, _, _n
+from synapse.runs.history.run_filter import LONGEST_TEXT, RunFilter
 from synapse.runs.records import RunState
-from synapse.runs.run_filter import LONGEST_TEXT, RunFilter
 
 MOST_EVENTS = 200
 TYPING_SECONDS = 0.15

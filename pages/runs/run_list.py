@@ -11,10 +11,10 @@ from pages.parts.dialogs import attempt
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
 from synapse.language import _
-from synapse.runs.finder import RunsFound
+from synapse.runs.history.finder import RunsFound
+from synapse.runs.history.run_filter import RunFilter
 from synapse.runs.messages import RunChanged, RunsRemoved
 from synapse.runs.records import RunRecord
-from synapse.runs.run_filter import RunFilter
 
 from .run_rows import row_of
 

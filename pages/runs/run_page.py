@@ -17,8 +17,8 @@ from pages.parts.words import step_title, title_of
 from synapse.control_room import ControlRoom
 from synapse.errors import NotFound
 from synapse.language import N_, _, translated
+from synapse.runs.lines.reasons import Said, said_at_end
 from synapse.runs.messages import RunChanged
-from synapse.runs.reasons import Said, said_at_end
 from synapse.runs.records import RunRecord, RunState
 
 from .attempts import AttemptsCard

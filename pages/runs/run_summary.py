@@ -15,7 +15,7 @@ from synapse.durations import clock, spoken
 from synapse.language import _, _n
 from synapse.language import spoken as retold
 from synapse.records import Problem, now_utc
-from synapse.runs.reasons import Said
+from synapse.runs.lines.reasons import Said
 from synapse.runs.records import RunRecord, RunState, Silence, Stall
 from synapse.sentences import with_stop
 

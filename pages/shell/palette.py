@@ -27,8 +27,8 @@ from synapse.language import ENGLISH, Text, _, _n, said_in, translated
 from synapse.language.formats import moment
 from synapse.records import now_utc
 from synapse.runs import causes
+from synapse.runs.history.run_filter import RunFilter
 from synapse.runs.records import RunRecord
-from synapse.runs.run_filter import RunFilter
 
 from .date_words import day_meant
 from .help import open_help

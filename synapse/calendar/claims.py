@@ -16,9 +16,9 @@ from pydantic_core import to_jsonable_python
 from synapse.errors import SynapseError
 from synapse.inbox.newest import AlreadyTaken, Chosen, is_unresolved, resolved
 from synapse.language import N_, _, filled, joined, own
-from synapse.runs.creation import PreparedRun
 from synapse.runs.records import RunRecord, RunState
 from synapse.runs.runs import Runs
+from synapse.runs.starting.creation import PreparedRun
 
 from .events import Event, Occurrence, OccurrenceState
 from .misfires import FiringDecision

@@ -15,7 +15,7 @@ from synapse.restored import Restored
 from synapse.runs.ending import MACHINE_LOST
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord, RunRequest, RunState
-from synapse.runs.resuming import MACHINE_ENDS_SECONDS, interrupted_because, unfinished_step
+from synapse.runs.recovery.resuming import MACHINE_ENDS_SECONDS, interrupted_because, unfinished_step
 from synapse.runs.runs import Runs
 
 from .events import Event, Occurrence, OccurrenceState

@@ -12,7 +12,7 @@ from storage.runs import RunStore
 from synapse.bus import Bus
 from synapse.language import N_
 from synapse.recurrence.zones import zone as zone_of
-from synapse.runs.figures import midnight
+from synapse.runs.history.figures import midnight
 from synapse.runs.messages import RunChanged
 from synapse.status import Status, StatusChanged, no_runs_today
 from synapse.waiting import Throttle, Timer

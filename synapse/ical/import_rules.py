@@ -20,8 +20,8 @@ from synapse.errors import DiskIsFull, Invalid, SynapseError
 from synapse.language import _
 from synapse.profiles import Profiles
 from synapse.records import Record
-from synapse.runs.creation import NewRuns
 from synapse.runs.records import RunRequest
+from synapse.runs.starting.creation import NewRuns
 from synapse.sealed import SHOWN, has_sealed, masked
 from synapse.sentences import sentence_of
 

@@ -10,9 +10,9 @@ from synapse.errors import NotFound, SynapseError
 from synapse.language import _n
 from synapse.language.formats import number
 
+from .history.run_filter import RunFilter
 from .records import RunRecord, RunState
-from .resuming import unfinished_step
-from .run_filter import RunFilter
+from .recovery.resuming import unfinished_step
 from .runs import Runs
 
 MOST = 1_000

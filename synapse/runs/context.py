@@ -14,7 +14,7 @@ from synapse.log.log import Log
 from synapse.profiles import Profiles
 
 from .folders import RunFolders
-from .log_limit import RUN_BYTES
+from .lines.log_limit import RUN_BYTES
 from .unfinished import UnfinishedRuns
 
 Planned = Callable[[], Iterable[tuple[str, Mapping[str, Any]]]]

@@ -27,34 +27,33 @@ from synapse.settings import MOST_WORKERS
 from synapse.status import Status
 
 from . import transitions
-from .answers import Answers
 from .causes import cause_words
-from .comparing import Comparisons
+from .comparison.comparing import Comparisons
 from .context import Environment, Planned, RunContext, nothing_more
-from .creation import NewRuns, PreparedRun
 from .data_folder import WAY_OUT, DataFolder
-from .dispatcher import Dispatcher
+from .dispatch.dispatcher import Dispatcher
 from .estimates import Estimates, expected_starts
-from .finder import Finder
 from .folders import RunFolders, not_saved
-from .jobs import RunJobs
-from .known_runs import KnownRuns
-from .lifecycle_log import SOURCE, UNQUEUED, LifecycleLog
-from .live_run import LiveRun
-from .log_limit import RUN_BYTES
+from .history.finder import Finder
+from .history.known_runs import KnownRuns
+from .history.past import PastRuns
+from .holding.answers import Answers
+from .holding.parked import ParkedRuns, not_resumable
+from .holding.queue_pause import QueuePause
+from .lines.lifecycle_log import SOURCE, UNQUEUED, LifecycleLog
+from .lines.log_limit import RUN_BYTES
 from .messages import EverythingStopped, QueueChanged, RunChanged, RunLost
-from .parked import ParkedRuns, not_resumable
-from .past import PastRuns
 from .pauses import Pause, pause_of
 from .queue import Queue
-from .queue_pause import QueuePause
 from .records import RunRecord, RunRequest, RunState
-from .recovery import RunRecovery, Settled
-from .resuming import Resuming, interrupted_because, unfinished_step
-from .retrying import Retries
+from .recovery.recovery import RunRecovery, Settled
+from .recovery.resuming import Resuming, interrupted_because, unfinished_step
+from .starting.creation import NewRuns, PreparedRun
+from .starting.jobs import RunJobs
+from .starting.retrying import Retries
 from .status_writer import StatusWriter
 from .transitions import state_words
-from .unfinished import UnfinishedRuns
+from .unfinished import UnfinishedRuns, WorkingRun
 
 MAX_WAITING = 10_000
 
@@ -605,7 +604,7 @@ class Runs(KnownRuns):
         self._bus.publish(QueueChanged())
         return ended
 
-    async def _live(self, id: str, code: str, marked: str) -> LiveRun:
+    async def _live(self, id: str, code: str, marked: str) -> WorkingRun:
         live = self._unfinished.live.get(id)
         if live is None or not live.run.state.is_live:
             run = await self.get(id)

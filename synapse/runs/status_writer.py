@@ -7,7 +7,7 @@ from typing import Any
 from synapse.status import Status, StatusChanged, StatusState
 
 from .context import RunContext
-from .dispatcher import Dispatcher
+from .dispatch.dispatcher import Dispatcher
 from .estimates import Estimates
 from .messages import QueueChanged, RunChanged, RunDispatched, RunsRemoved
 from .pauses import Pause

@@ -1,13 +1,39 @@
 """Runs that have not ended, each as it is now: those in the queue, and those a worker has."""
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
+from .ending_programs import EndingPrograms
+from .pauses import Pause
 from .queue import Queue
-from .records import RunRecord, RunState
+from .records import Answer, RunRecord, RunState
 
-if TYPE_CHECKING:
-    from .live_run import LiveRun
+
+class WorkingRun(Protocol):
+    """A run that a worker has, as far as others than the dispatcher may control it; see `LiveRun`."""
+
+    machine: str
+    """Where it is carried out; empty for this machine."""
+    ending_programs: EndingPrograms
+
+    @property
+    def run(self) -> RunRecord:
+        """The run as it is shown."""
+
+    def stop(self, *, now: bool = False) -> None:
+        """End it, at once or as its programs are told to end."""
+
+    def pause(self, pause: Pause) -> None:
+        """Hold it."""
+
+    def resume(self) -> None:
+        """Let it continue."""
+
+    async def answer(self, answer: Answer) -> bool:
+        """Answer the question it asks."""
+
+    async def tree(self) -> Sequence[Mapping[str, Any]]:
+        """Return its processes."""
 
 
 class UnfinishedRuns:
@@ -17,7 +43,7 @@ class UnfinishedRuns:
         self.queue = queue
         self.parked: dict[str, RunRecord] = {}
         """Paused runs without a process, by id: they wait for an answer, or were asked to pause meanwhile."""
-        self.live: dict[str, LiveRun] = {}
+        self.live: dict[str, WorkingRun] = {}
         """Runs that have a worker, by id, from just before their start to just after their end."""
 
     def __iter__(self) -> Iterator[RunRecord]:

@@ -10,7 +10,9 @@ import pytest
 
 from synapse.alerts.alerts import AlertKind
 from synapse.control_room import ControlRoom
-from synapse.runs import dispatcher, stalls, transitions
+from synapse.runs import transitions
+from synapse.runs.dispatch import dispatcher
+from synapse.runs.live import stalls
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord, RunState, StepState
 from synapse.settings import Settings

@@ -17,7 +17,7 @@ from synapse.errors import DiskIsFull
 from synapse.log.messages import LinesLogged
 from synapse.protocol import spool
 from synapse.runs import folders as run_folders
-from synapse.runs import saving, time_limits
+from synapse.runs.live import saving, time_limits
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunState, StepState
 from synapse.settings import Settings

@@ -6,7 +6,7 @@ from typing import Any
 
 from synapse.protocol.long_lines import LONG_LINES, LongLines
 from synapse.protocol.spool_reader import Record, SpoolReader
-from synapse.runs.intake import Cutter, Printed
+from synapse.runs.lines.intake import Cutter, Printed
 
 Message = dict[str, Any]
 

@@ -20,8 +20,8 @@ from storage.logs.store import LogStore
 from storage.past_plans import PastPlans
 from storage.runs import RunStore, insert_runs
 from storage.taken_files import TakenFiles
-from synapse.runs.rebuilding import rebuild
 from synapse.runs.records import RunRecord
+from synapse.runs.recovery.rebuilding import rebuild
 from tests.parts.damaged import drop_computed
 
 RUNS = 1_500

@@ -13,8 +13,8 @@ from synapse.api.responses import ApiResponse, encode
 from synapse.control_room import ControlRoom
 from synapse.language import _, for_count, spoken
 from synapse.runs.bulk import RETRIED, Bulk, BulkAction
+from synapse.runs.history.run_filter import LONGEST_TEXT, RunFilter
 from synapse.runs.records import RunRecord, RunState
-from synapse.runs.run_filter import LONGEST_TEXT, RunFilter
 from synapse.scrubber import masked as without_logins
 from synapse.sealed import masked
 

@@ -13,7 +13,7 @@ import pytest
 from synapse import StepFailed
 from synapse.host.terminal import Terminal
 from synapse.protocol.long_lines import LongLines
-from synapse.runs.intake import Cutter
+from synapse.runs.lines.intake import Cutter
 from tests.parts.local_run import LocalRun
 
 

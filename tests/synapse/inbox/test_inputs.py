@@ -227,7 +227,7 @@ async def test_a_stop_ends_a_long_copy_and_leaves_the_upload(
 ) -> None:
     monkeypatch.setattr(copies, '_is_cloned', lambda *_: False)
     monkeypatch.setattr(copies, 'PIECE_BYTES', 1000)
-    monkeypatch.setattr('synapse.runs.jobs.LONG_BYTES', 10_000)
+    monkeypatch.setattr('synapse.runs.starting.jobs.LONG_BYTES', 10_000)
     value = await uploaded(room, bytes(100_000))
     await planned(room, value)
     has_begun, goes_on = threading.Event(), threading.Event()

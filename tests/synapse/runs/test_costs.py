@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from storage.runs import RunStore
-from synapse.runs import dispatcher
+from synapse.runs.dispatch import dispatcher
 from synapse.runs.estimates import LAST_RUNS, Estimates
 from synapse.runs.records import RunRecord, RunState, StepRun, StepState
 from tests.parts.scripted import House, opened

@@ -16,12 +16,13 @@ from synapse.control_room import ControlRoom
 from synapse.engine.engine import HostExit
 from synapse.errors import Conflict, Invalid, NotFound
 from synapse.inbox.newest import Chosen
-from synapse.runs import time_limits, transitions
+from synapse.runs import transitions
 from synapse.runs.estimates import expected_starts, seconds_left
-from synapse.runs.figures import Figures
+from synapse.runs.history.figures import Figures
+from synapse.runs.live import time_limits
+from synapse.runs.live.time_limits import TimeLimits
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunRecord, RunState, StepRun, StepState, moved
-from synapse.runs.time_limits import TimeLimits
 from synapse.settings import Settings
 from synapse.status import Status, StatusChanged
 from tests.parts.run_records import a_run

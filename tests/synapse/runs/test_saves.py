@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from storage.runs import RunStore
-from synapse.runs import saving, time_limits
+from synapse.runs.live import saving, time_limits
+from synapse.runs.live.time_limits import TimeLimits
 from synapse.runs.messages import RunChanged
 from synapse.runs.records import RunState
-from synapse.runs.time_limits import TimeLimits
 from tests.parts.hosts import eventually
 from tests.parts.scripted import House, ScriptedHost, opened
 from tests.synapse.runs.test_runs import until
