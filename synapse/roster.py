@@ -13,7 +13,7 @@ from storage.files import StorageError
 from . import cluster_packages, program
 from .bus import Bus, Message
 from .errors import Conflict, NotFound, SynapseError
-from .language import N_, _, joined
+from .language import N_, _, filled, joined
 from .log.log import Level, Log
 from .machine_loads import MachineLoads
 from .offers import Offer
@@ -81,6 +81,8 @@ class Roster:
         """Those that were there, and have neither left nor been removed since, by name."""
         self.unreached: Mapping[str, UnreachedMachine] = {}
         """Those that have joined, but get no runs as they cannot be reached, by name."""
+        self._parting: set[str] = set()
+        """Those that are being removed."""
         self._problem = ''
         self._is_open, self._is_chosen = False, bool((saved.get(DOCUMENT) or {}).get('is_open'))
 
@@ -190,14 +192,30 @@ class Roster:
         known = {*offers, *left, *new}
         lost = {name: machine for name, machine in self.lost.items() if name not in known}
         lost |= {name: LostMachine(now_utc(), offer) for name, offer in here.items() if name not in known}
+        self._log_moves(offers, left, new)
         self.lost = dict(sorted(lost.items(), key=lambda item: item[1].since)[-MOST_LOST:])
-        for name in new.keys() - self.unreached.keys():
-            text = _('{machine} has joined, but cannot be reached', machine=name)
-            self._log.append(Level.WARNING, f'{text}. {unreached_hint(new[name])}', source='synapse')
         self.unreached = dict(new)
         self.loads.keep(offers)
         self._runs.offer_machines(offers)
         self._changed()
+
+    def _log_moves(
+        self, offers: Mapping[str, Offer], left: Collection[str], unreached: Mapping[str, UnreachedMachine]
+    ) -> None:
+        """Log who has come and who has gone since the last time."""
+        for name in sorted(offers.keys() - self.here.keys()):
+            text = N_('{machine} is back') if name in self.lost else N_('{machine} has joined')
+            self._log.append(Level.INFO, filled(text, machine=name), source='synapse')
+        for name in sorted(unreached.keys() - self.unreached.keys()):
+            text = _('{machine} has joined, but cannot be reached', machine=name)
+            self._log.append(Level.WARNING, f'{text}. {unreached_hint(unreached[name])}', source='synapse')
+        for name in sorted(self.here.keys() - offers.keys() - unreached.keys() - self._parting):
+            if name in left:
+                self._log.append(Level.INFO, _('{machine} has left', machine=name), source='synapse')
+                continue
+            hint = _('It is back by itself as soon as its worker reaches this machine.')
+            lost = joined(_('{machine} was lost.', machine=name), hint)
+            self._log.append(Level.WARNING, lost, source='synapse')
 
     def drain(self, name: str, *, is_drained: bool) -> None:
         """Give a machine no new runs, or give it some again, also after the next start; what runs there goes on.
@@ -225,6 +243,7 @@ class Roster:
             raise _not_found(name)
         was_drained = self._runs.is_drained(name)
         self._runs.hold_back(name, is_held=True)
+        self._parting.add(name)
         try:
             has_new_code = await self._engine.others.remove(name, is_lost=name in self.lost)
         except (SynapseError, StorageError) as error:
@@ -232,6 +251,8 @@ class Roster:
             if isinstance(error, StorageError):
                 raise not_saved(_('The machine was not removed'), error) from error
             raise
+        finally:
+            self._parting.discard(name)
         self._runs.hold_back(name, is_held=False)
         self.lost = {
             other: replace(machine, must_join_anew=machine.must_join_anew or has_new_code)

@@ -26,6 +26,7 @@ from pages.runs.time_left import TimeLeft
 from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.language import _
+from synapse.language import spoken as retold
 from synapse.runs.causes import cause_words
 from synapse.runs.messages import QueueChanged, RunChanged
 from synapse.runs.records import RunRecord, RunState
@@ -169,7 +170,7 @@ class CurrentRun(Scope):
         if run.is_held or run.is_held_asking:
             words = ' · '.join(filter(None, (pause_of_run(room, run), words)))
         if run.stall is not None:
-            words = f'{run.stall.message.removesuffix(".")} · {words}'
+            words = f'{retold(run.stall.message).removesuffix(".")} · {words}'
         self._facts.set_text(f' · {words}' if run.profile and words else words)
 
     def _show_steps(self, run: RunRecord) -> None:

@@ -222,11 +222,11 @@ class RunSummary:
 
 def _about(silence: Silence | Stall) -> str:
     if isinstance(silence, Silence):
-        return f'{silence.message} {silence.hint}'
+        return f'{retold(silence.message)} {retold(silence.hint)}'
     longest = silence.longest_seconds
     if longest is None:
-        return silence.hint
-    return _('The longest before was {time}.', time=spoken(longest)) + ' ' + silence.hint
+        return retold(silence.hint)
+    return _('The longest before was {time}.', time=spoken(longest)) + ' ' + retold(silence.hint)
 
 
 class _Processes:

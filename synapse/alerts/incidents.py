@@ -9,6 +9,7 @@ from synapse.language.formats import number
 from synapse.runs.ending import names_of
 from synapse.runs.messages import LeftoversFound
 from synapse.runs.records import RunRecord, Silence, Stall
+from synapse.runs.transitions import label_of
 from synapse.sentences import with_stop
 from synapse.subscriptions.records import Subscription
 
@@ -84,7 +85,7 @@ def stall_incident(run: RunRecord, stall: Stall, key: str, name: str) -> Inciden
     return Incident(
         key=key,
         kind=AlertKind.RUN_STALLED,
-        title=f'{short(name)}: {stall.message.partition(";")[0].removesuffix(".")}',
+        title=_('{title}: {step} is silent', title=short(name), step=label_of(stall.step, run.pipeline)),
         text=cut(sentences(stall.message, stall.hint)),
         look='warning',
         target=f'/runs/{run.number}',

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 
 from synapse.inbox.arriving import FoundFile
 from synapse.language import _
-from synapse.records import Kept, Problem, Record, is_unset
+from synapse.records import Kept, Problem, Record, Retold, RetoldRecord, is_unset
 
 from .made_of import MadeOf
 from .pauses import Pause
@@ -88,12 +88,12 @@ class Pace(Record):
     percent: float
 
 
-class Silence(Record):
+class Silence(RetoldRecord):
     """The process of a run does not answer, since a moment; only while it is so."""
 
     since: datetime
-    message: Kept
-    hint: Kept
+    message: Retold
+    hint: Retold
 
 
 class StepAttempt(Record):
@@ -111,15 +111,15 @@ class StepAttempt(Record):
     last_seq: int | None = None
 
 
-class Stall(Record):
+class Stall(RetoldRecord):
     """A step that has given no sign of life for far longer than ever before, since a moment; only while it is so."""
 
     step: str
     since: datetime
     longest_seconds: float | None = None
     """The longest silence before, None if no earlier run of the same work is known."""
-    message: Kept
-    hint: Kept
+    message: Retold
+    hint: Retold
 
 
 class Cut(Record):

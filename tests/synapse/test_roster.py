@@ -50,6 +50,25 @@ async def test_what_goes_without_a_goodbye_is_lost_until_it_is_back(tmp_path: Pa
         assert (machines.lost, machines.here.keys()) == ({}, {'annex', 'barn'})
 
 
+async def test_the_log_says_who_comes_and_who_goes(tmp_path: Path) -> None:
+    room = ControlRoom.build(Settings(data=tmp_path))
+    await room.log.start()
+
+    room.roster.update({'annex': ANNEX, 'barn': BARN}, ())
+    room.roster.update({}, ['barn'])
+    room.roster.update({'annex': ANNEX}, ())
+
+    assert [entry.message for entry in room.log.ring] == [
+        'annex has joined',
+        'barn has joined',
+        'annex was lost. It is back by itself as soon as its worker reaches this machine.',
+        'barn has left',
+        'annex is back',
+    ]
+    assert [entry.level for entry in room.log.ring if entry.level != 'info'] == ['warning']
+    await room.stop(grace=0)
+
+
 async def test_after_a_restart_they_are_lost_until_they_are_back(tmp_path: Path) -> None:
     async with roster(tmp_path) as machines:
         machines.update({'annex': ANNEX, 'barn': BARN}, ())

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from synapse.durations import spoken
 from synapse.engine.engine import HostHandle
 from synapse.engine.process_tree import Activity
-from synapse.language import N_, _, translated
+from synapse.language import _
 from synapse.records import now_utc
 from synapse.runs.estimates import COMMANDS, READ_RUNS, kind_of_run
 from synapse.runs.records import RunRecord, RunState, Stall, StepRun, StepState
@@ -26,7 +26,6 @@ EARLIER_RUNS = 50
 BUSY_SHARE, BUSY_SECONDS, BUSY_BYTES = 0.01, 0.05, 64 * 1024
 """Of one processor, at least so many seconds of it, or read and written between two looks: less may be a program that
 waits in a loop. The system counts in hundredths of a second."""
-HINT = N_('Nothing is printed or written, and no processor is used. See what it waits for, or stop the run.')
 
 
 class Past(NamedTuple):
@@ -171,5 +170,5 @@ def _stall_of(step: StepRun, pipeline: str, quiet: float, past: Past) -> Stall:
         since=now_utc() - timedelta(seconds=quiet),
         longest_seconds=past.longest if past.runs else None,
         message=message,
-        hint=translated(HINT),
+        hint=_('Nothing is printed or written, and no processor is used. See what it waits for, or stop the run.'),
     )

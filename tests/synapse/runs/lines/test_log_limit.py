@@ -14,7 +14,7 @@ from synapse.runs.lines import log_limit
 from synapse.runs.lines.intake import Intake
 from synapse.runs.records import RunState
 from synapse.settings import Settings
-from tests.synapse.runs.test_intake import RUN, at, printed, raw
+from tests.synapse.runs.lines.test_intake import RUN, at, printed, raw
 from tests.synapse.runs.test_runs import until
 
 
