@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from synapse.language import ENGLISH, PSEUDO, answering_in, speak
 from synapse.records import Problem
 from synapse.runs.causes import cause_words
 from synapse.runs.ending import Ending, outcome
+from synapse.runs.live.silence import silence_of
 from synapse.runs.messages import RunChanged
-from synapse.runs.records import RunRecord, RunRequest
+from synapse.runs.records import RunRecord, RunRequest, Silence
 from synapse.runs.transitions import problem_from
 from synapse.settings import Settings
 
@@ -133,3 +135,13 @@ async def test_a_cause_of_ours_is_said_in_the_language_of_its_reader(room: Contr
     with answering_in(ENGLISH):
         assert cause_words(run.because) == cause
     assert cause_words('my script') == 'my script'
+
+
+def test_silence_is_told_in_the_language_of_who_reads_of_it_also_once_it_is_kept() -> None:
+    silence = silence_of({'seconds': 20, 'pid': 7}, datetime(2026, 12, 1, tzinfo=UTC))
+    assert silence is not None
+
+    for known in (silence, Silence.model_validate(json.loads(json.dumps(silence.as_document())))):
+        assert known.as_json()['message'] == 'Its process (pid 7) does not answer.'
+        with answering_in('pt_BR'):
+            assert known.as_json()['message'] == 'O processo dela (pid 7) não responde.'
