@@ -163,6 +163,7 @@ def test_what_a_pipeline_is_about_is_in_sight_and_a_refused_save_leads_to_it(
     page.keyboard.press('Control+Enter')
 
     expect(dialog).to_be_hidden()
+    page.goto(f'{program.url}scheduler?day={in_days(1):%Y-%m-%d}')
     expect(page.get_by_role('button', name='Über <b>fett</b>, planned')).to_be_visible()
     assert problems == []
 

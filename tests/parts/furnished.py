@@ -78,6 +78,8 @@ class Draft(Pipeline):
     def publish(self, run: Run):
         raise StepFailed('nobody answers')
 '''
+# On the last days of a month its grid may have no room for what is planned.
+NEXT_MONTH = f'/scheduler?day={datetime.now(UTC) + timedelta(days=31):%Y-%m-%d}'
 PAGES = (
     '/',
     '/runs',
@@ -89,6 +91,7 @@ PAGES = (
     '/logs',
     '/logs?levels=error,warning&q=break',
     '/scheduler',
+    NEXT_MONTH,
     '/scheduler?view=week',
     '/scheduler?view=agenda',
     '/pipelines',
@@ -105,7 +108,8 @@ PRESSED = {
     '/runs': (('.runs-one .tick', '.runs-bulk'),),
     '/runs/{Draft}': ((AGAIN, LAYER), ('.run-acts button:has([href$=i-play])', LAYER)),
     '/logs': (('.log-rows .r:not(.log-rule)', '.log-rows [aria-expanded=true]'),),
-    '/scheduler': (('.is-today .mo-number', LAYER), ('.mo-chip.st-scheduled', LAYER)),
+    '/scheduler': (('.is-today .mo-number', LAYER),),
+    NEXT_MONTH: (('.mo-chip.st-scheduled', LAYER),),
     '/scheduler?view=week': (('.wk-block.is-more', LAYER),),
     '/scheduler?view=agenda': (('.ag-row.st-scheduled', LAYER), ('.ag-fold', '.ag-about'), ('.ag-about', LAYER)),
 }

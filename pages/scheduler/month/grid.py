@@ -16,6 +16,7 @@ from pages.parts.words import pipeline_color
 from pages.scheduler.parts.days import DAY, day_in, in_week, midnight, week_of
 from pages.scheduler.parts.entry_filter import EntryFilter
 from pages.scheduler.parts.window import MOMENT, CalendarWindow, Failed, OpenEntry, Span
+from synapse.calendar.messages import ScheduleChanged
 from synapse.catalog.catalog import PipelinesChanged
 from synapse.control_room import ControlRoom
 from synapse.language import _, in_this_language, own_language
@@ -113,6 +114,7 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
         )
         self.follow(room.bus, PipelinesChanged, lambda _message: self._changed(self.span))
         self.follow(room.bus, StatusChanged, lambda _message: self._on_status())
+        self.follow(room.bus, ScheduleChanged, lambda _message: self._call(self._invite))
 
     # What a page calls
 
@@ -208,15 +210,22 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
             self._frame()
         set_props(self, data_loading=None)
         self._known |= days
-        invites = not any(day.count for day in self._known.values()) and not self._room.calendar.events()
-        today = day_in(now_utc(), self._zone)
-        set_props(self, data_today=today.isoformat(), data_zone=self._zone.key)
+        set_props(self, data_today=day_in(now_utc(), self._zone).isoformat(), data_zone=self._zone.key)
         for cell, day in zip(self._cells(), self.days, strict=False):
-            known = self._known.get(day)
-            if known is not None and (day in days or day == today):
-                cell.show(replace(known.picture, invites=invites and day == today))
+            if day in days:
+                cell.show(self._known[day].picture)
+        self._invite()
         pipelines = {name for day in self._known.values() for name in day.pipelines}
         self._actions.changed(totals_of(self._known.values()), pipelines)
+
+    def _invite(self) -> None:
+        """Let the cell of today ask for a first event, as long as there is none on any day, also of other months."""
+        today = day_in(now_utc(), self._zone)
+        invites = not any(day.count for day in self._known.values()) and not self._room.calendar.events()
+        for cell, day in zip(self._cells(), self.days, strict=False):
+            known, is_inviting = self._known.get(day), cell.picture is not None and cell.picture.invites
+            if known is not None and (day == today or is_inviting):
+                cell.show(replace(known.picture, invites=invites and day == today))
 
     def _cells(self) -> Iterator[DayCell]:
         return (cell for week in self._weeks for cell in week.cells)

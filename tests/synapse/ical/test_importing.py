@@ -509,9 +509,11 @@ async def test_the_parts_of_a_series_in_a_zone_of_the_file_are_never_doubled(roo
     first = await take(room, series, head=OWN)
     again = await take(room, series, head=OWN)
 
-    assert counts(first) == (11, 0, 0, 0, 0)
-    assert counts(again) == (0, 0, 0, 11, 0)
-    assert 'which no known zone matches; it is kept as 11 series' in first.notes[0]
+    parts = len(room.calendar.events())  # two a year, as far as is planned ahead
+    assert parts > 10
+    assert counts(first) == (parts, 0, 0, 0, 0)
+    assert counts(again) == (0, 0, 0, parts, 0)
+    assert f'which no known zone matches; it is kept as {parts} series' in first.notes[0]
     offsets = {event.timezone for event in room.calendar.events()}
     assert offsets == {'Etc/GMT+5', 'Etc/GMT+6'}
 
@@ -519,7 +521,7 @@ async def test_the_parts_of_a_series_in_a_zone_of_the_file_are_never_doubled(roo
 
     (event,) = room.calendar.events()
     assert (event.uid, event.timezone) == ('own@x', 'America/Chicago')
-    assert counts(mended) == (1, 0, 11, 0, 0)
+    assert counts(mended) == (1, 0, parts, 0, 0)
 
 
 async def test_a_cancelled_series_takes_its_parts_along(room: ControlRoom) -> None:
