@@ -34,7 +34,7 @@ from synapse.media.poster import make_poster
 from synapse.media.probe import MediaFile, probe
 from synapse.media.render import RenderPlan, SoundWishes, has_zscale, render_plan
 from synapse.media.sound import choice_of_sound
-from synapse.media.tags import tag_arguments
+from synapse.media.tags import movie_flags, tag_arguments
 from synapse.pipelines.pipeline import Pipeline, StepFailed, step
 from synapse.sizes import size_of
 
@@ -444,7 +444,7 @@ class PublishVideo(Pipeline):
         )
         rendered = plan.arguments(self.video, encoder, self.quality, caption=track, burnt=burnt)
         spoken = ['-metadata:s:s:0', f'language={language}'] if track and language else []
-        return [*rendered, *tags, *spoken, '-movflags', '+faststart', f'file:{target}']
+        return [*rendered, *tags, *spoken, '-movflags', movie_flags(self._known_facts().chapters), f'file:{target}']
 
     def _check_rendered(self, run: Run, target: Path, facts: MediaFile, plan: RenderPlan) -> None:
         made = probe(target)

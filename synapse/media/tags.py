@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from .languages import three_letters
-from .probe import AudioStream, MediaFile, SubtitleStream
+from .probe import AudioStream, Chapter, MediaFile, SubtitleStream
 
 _DATES = ('creation_time', 'com.apple.quicktime.creationdate')
 _TAGS_THAT_STAY = ('date',)
+_MOST_IN_CHPL = 255
 
 
 def tag_arguments(
@@ -44,6 +45,17 @@ def tag_arguments(
             for word in (f'-metadata:{stream}', f'language={three_letters(language)}')
         ),
     ]
+
+
+def movie_flags(chapters: Sequence[Chapter]) -> str:
+    """Return what `-movflags` is for an MP4 with these chapters.
+
+    ffmpeg 9.0.2 writes them twice: as a track, and into the box `chpl` of Nero, which holds 255 chapters with titles of
+    255 bytes. It cuts longer ones, also within a letter, and programs that read only that box, such as mutagen 1.48,
+    can't open such a file. It is left out where it would hold less than all.
+    """
+    is_cut = len(chapters) > _MOST_IN_CHPL or any(len(one.title.encode()) > _MOST_IN_CHPL for one in chapters)
+    return '+faststart+disable_chpl' if is_cut else '+faststart'
 
 
 def _date(media: MediaFile) -> str:

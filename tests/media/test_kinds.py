@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.parts.clips import BLUE, CORNERS, GREEN, RED, WHITE, Clips
+from tests.parts.clips import BLUE, CORNERS, GREEN, LONG_TITLE, RED, WHITE, Clips
 from tests.parts.film import Film, Pixel, are_close, poster_of
 from tests.parts.one_run import OneRun
 
@@ -306,6 +306,12 @@ def test_private_details_stay_if_asked_for(clips: Clips, tmp_path: Path) -> None
 
 def test_chapters_keep_their_titles(clips: Clips, tmp_path: Path) -> None:
     assert published(tmp_path, clips.get('chapters')).chapters == ['Opening', 'Video: the end']
+    assert b'chpl' in (tmp_path / 'out' / 'clip.mp4').read_bytes()
+
+
+def test_a_title_of_a_chapter_is_never_cut_within_a_letter(clips: Clips, tmp_path: Path) -> None:
+    assert published(tmp_path, clips.get('a long chapter')).chapters == ['Opening', LONG_TITLE]
+    assert b'chpl' not in (tmp_path / 'out' / 'clip.mp4').read_bytes()
 
 
 def test_sound_without_a_picture_is_refused_with_an_offer(clips: Clips, tmp_path: Path) -> None:

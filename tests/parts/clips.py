@@ -323,15 +323,18 @@ copied(
 )
 
 
-def _chapters(clip: Path) -> None:
+def _chapters(clip: Path, last: str = 'Video: the end') -> None:
     text = clip.with_name('chapters.txt')
-    stretches = ((0, 200, 'Opening'), (200, 400, 'Video: the end'))
+    stretches = ((0, 200, 'Opening'), (200, 400, last))
     blocks = (f'[CHAPTER]\nTIMEBASE=1/1000\nSTART={a}\nEND={b}\ntitle={title}\n' for a, b, title in stretches)
-    text.write_text(';FFMETADATA1\n' + ''.join(blocks))
+    text.write_text(';FFMETADATA1\n' + ''.join(blocks), encoding='utf-8')
     call(*lavfi(PLAIN), '-i', str(text), '-map', '0', '-map_chapters', '1', *H264, str(clip))
 
 
+LONG_TITLE = 'ã' * 128
+"""Of 256 bytes, one more than the box `chpl` of an MP4 holds."""
 RECIPES['chapters'] = ('.mkv', _chapters)
+RECIPES['a long chapter'] = ('.mkv', lambda clip: _chapters(clip, LONG_TITLE))
 
 
 def _with_cover(clip: Path, *media: str) -> None:
