@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from tests.parts.harness import SynapseUnderTest
 def pytest_configure() -> None:
     """As the program does at its start: otherwise the first room would change the rules of zones for later tests."""
     use_newest_data()
+    # A shell lets what it starts in the background ignore Ctrl-C, and all that is started by that, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Programs without a terminal ask the login shell for its PATH: a process of some weight for each of a thousand.
     os.environ['SHELL'] = '/bin/true'
     # How long an example takes by the clock says nothing on a machine that others use.

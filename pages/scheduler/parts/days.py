@@ -8,6 +8,8 @@ from synapse.language.formats import moment
 
 DAY = timedelta(days=1)
 MORNING = time(9)
+SOON = timedelta(minutes=10)
+"""How long a person may take to plan an event before the moment that is proposed has passed."""
 """When a new event starts on a day that is still to come, unless an hour was chosen."""
 
 
@@ -56,8 +58,8 @@ def wall_now(now: datetime, zone: ZoneInfo) -> datetime:
 
 
 def next_hour(now: datetime, zone: ZoneInfo) -> datetime:
-    """Return the next full hour of the wall clock, naive."""
-    return wall_now(now, zone).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    """Return the next full hour of the wall clock that is not too `SOON`, naive."""
+    return (wall_now(now, zone) + SOON).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
 
 
 def next_hour_on(day: date, now: datetime, zone: ZoneInfo) -> datetime:
