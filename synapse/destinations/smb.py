@@ -134,7 +134,8 @@ def _plain_errors() -> Iterator[None]:
             raise
         if error.errno:
             raise OSError(error.errno, error.strerror, error.filename) from error
-        status = re.search(r'STATUS_(\w+)', str(error))  # what has no number, such as STATUS_DISK_FULL
+        # What has no number, such as STATUS_DISK_FULL; what the library has no name for, it says as STATUS_UNKNOWN.
+        status = re.search(r'STATUS_(?!UNKNOWN)(\w+)', str(error)) or re.search(r'(NtStatus 0x[0-9a-f]+)', str(error))
         raise OSError(status[1].replace('_', ' ').lower() if status else str(error)) from error
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from synapse.destinations import Destination
+from tests.parts.harness import wait_until
 
 USER, PASSWORD = 'anna', 'geheim-1'
 LIMIT_BYTES = 3 * 1024**2
@@ -250,10 +251,33 @@ def start_smb(home: Path, before: Callable[[], None] | None) -> RunningServer:
     subprocess.run(['smbpasswd', *options], input=typed, check=True, capture_output=True)
     program = shutil.which('smbd', path=_SBIN) or ''
     command = [program, '-F', '--no-process-group', '-s', str(home / 'conf'), '-l', str(home)]
-    start = partial(_started, command, home, port, before)
+    start = partial(_started_smb, command, home, port, before)
     secrets = _login() | {'destination_username': 'root'}
     address = f'smb://127.0.0.1:{port}/share/new/films'
     return RunningServer('smb', address, secrets, files / 'new' / 'films', home, Program(start))
+
+
+def _started_smb(
+    command: list[str], home: Path, port: int, before: Callable[[], None] | None
+) -> subprocess.Popen[bytes]:
+    process = _started(command, home, port, before)
+    # Beside what a killed one has left, it may take connections a moment before it can open a share.
+    wait_until(lambda: _has_share(port), timeout=60)
+    return process
+
+
+def _has_share(port: int) -> bool:
+    import smbclient  # the extra `servers` brings it
+    from smbprotocol.exceptions import SMBException
+
+    known: dict[str, Any] = {}
+    try:
+        smbclient.listdir(r'\\127.0.0.1\share', username='root', password=PASSWORD, port=port, connection_cache=known)
+    except (OSError, SMBException):
+        return False
+    finally:
+        smbclient.reset_connection_cache(connection_cache=known, fail_on_error=False)
+    return True
 
 
 def _login() -> dict[str, str]:

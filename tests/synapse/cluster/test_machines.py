@@ -162,8 +162,10 @@ def test_a_killed_machine_interrupts_its_runs_and_another_takes_the_next(room: S
     ended = room.wait_for_run(run['id'], 'interrupted', timeout=15)
 
     assert ended['error']['message'] == 'The machine annex was lost at EXECUTE.'
-    assert warnings(room) == [
-        f'Run #{run["number"]} was interrupted after LENGTH: The machine annex was lost at EXECUTE.'
+    wait_until(lambda: len(warnings(room)) == 2, timeout=20)  # of the machine and of its run, in any order
+    assert sorted(warnings(room)) == [
+        f'Run #{run["number"]} was interrupted after LENGTH: The machine annex was lost at EXECUTE.',
+        'annex was lost. It is back by itself as soon as its worker reaches this machine.',
     ]
     assert states(room) == {'local': 'up', 'annex': 'lost'}
     machine.wait_until_empty()
@@ -498,6 +500,7 @@ def test_a_killed_scheduler_is_started_again_and_the_machine_joins_it(room: Syna
     room.wait_for_run(again['id'], 'succeeded')
     assert sorted(warnings(room)) == [
         f'Run #{run["number"]} was interrupted after LENGTH: The machine annex was lost at EXECUTE.',
+        'annex was lost. It is back by itself as soon as its worker reaches this machine.',
         'the scheduler of the cluster is gone',
     ]
     assert said_of_machines(room) == 1
