@@ -44,7 +44,7 @@ class NextSteps(Scope):
             self.clear()
             return
         own = next((info for info in self._room.catalog.all() if not info.is_built_in), None)
-        has_events = bool(self._room.calendar.events())
+        has_events = not self._room.calendar.is_empty
         is_over = bool(own and has_events)
         now = (own, has_events, is_over)
         if now == self._shown:

@@ -118,6 +118,11 @@ class Calendar:
         """Return all events in the order of their creation."""
         return [*self._events.values()]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no event; `events` copies them all."""
+        return not self._events
+
     def next_due(self, id: str, count: int = PREVIEWED) -> 'Sequence[datetime]':
         """Return the next occurrences of an event; none if it is switched off."""
         event = self.get(id)

@@ -221,7 +221,7 @@ class MonthGrid(CalendarWindow, component='month_grid.js'):
     def _invite(self) -> None:
         """Let the cell of today ask for a first event, as long as there is none on any day, also of other months."""
         today = day_in(now_utc(), self._zone)
-        invites = not any(day.count for day in self._known.values()) and not self._room.calendar.events()
+        invites = self._room.calendar.is_empty and not any(day.count for day in self._known.values())
         for cell, day in zip(self._cells(), self.days, strict=False):
             known, is_inviting = self._known.get(day), cell.picture is not None and cell.picture.invites
             if known is not None and (day == today or is_inviting):
