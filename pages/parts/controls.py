@@ -14,6 +14,7 @@ from .html import el, for_readers, icon
 from .scope import Scope
 
 TYPED = '(e) => emit(e.target.value)'
+CHOSEN = '(e) => emit(e.target.value, Number(e.target.dataset.offer))'
 
 
 class Slot:
@@ -171,26 +172,35 @@ class Picker(Scope):
         super().__init__('span')
         for_readers(self).classes(f'sy-in is-sm is-quiet sy-pick {classes}')
         self._changed = changed
-        self.value = value
+        self._options: dict[str, str] = {}
+        self._offers = 0
+        self.value = ''
         with self:
             self._select = el('select', aria_label=label)
             icon('down', size=14)
-        self._select.on('change', lambda event: self._choose(str(event.args)), js_handler=TYPED)
+        self._select.on('change', lambda event: self._choose(*event.args), js_handler=CHOSEN)
         self.offer(options, value)
 
     def offer(self, options: Mapping[str, str], value: str) -> None:
-        self.value = value
+        """Replace the options; the one of this value is chosen."""
+        if (options, value) == (self._options, self.value):
+            return
+        self._options, self.value = dict(options), value
+        self._offers += 1
+        self._select.props['data-offer'] = self._offers
         self._select.clear()
         with self._select:
             for key, words in options.items():
-                el('option', text=words, value=key)
-        self._select.props['value'] = value
+                option = el('option', text=words, value=key)
+                option.props['^selected'] = key == value or None
 
     def choose(self, key: str) -> None:
         """Show this option as chosen."""
-        self.value = key
-        self._select.props['value'] = key
+        self.offer(self._options, key)
 
-    def _choose(self, key: str) -> Any:
-        self.choose(key)
+    def _choose(self, key: str, offer: int) -> Any:
+        self.value = key
+        if offer != self._offers:  # chosen while other options were on their way, in which it is not
+            self._options, options = {}, self._options
+            self.offer(options, key)
         return self._changed(key)

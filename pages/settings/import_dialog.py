@@ -109,7 +109,8 @@ class ImportDialog:
                 with el('label', 'sy-x'):
                     el('span', 'sy-cap', _('Events without a time of day run at'))
                     at = self._file.all_day_at
-                    field = el('input', 'sy-control im-time', type_='time', value=f'{at:%H:%M}')
+                    field = el('input', 'sy-control im-time', type_='time')
+                    field.props['^value'] = f'{at:%H:%M}'
                 field.on('change', self._choose_time, js_handler=TYPED)
             if len(self._planned.events) > SHOWN:
                 search = el(

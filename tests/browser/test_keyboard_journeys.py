@@ -133,6 +133,7 @@ def test_a_run_is_started_behind_a_change_of_the_page(page: Page, program: Synap
 
     closed(page)
     expect(page.get_by_role('region', name='Run summary').get_by_text('Succeeded', exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile(r'/runs/\d+$'))
     number = int(page.url.rpartition('/')[2])
     with program.api as api:
         (run,) = [run for run in api.get('/runs').json()['runs'] if run['number'] == number]

@@ -75,6 +75,34 @@ def test_a_filled_form_starts_one_run_and_shows_it(
     assert problems == []
 
 
+NOTE_WRITES = """
+    window.writes = [];
+    for (const name of ['value', 'selectedIndex']) {
+        const { get, set } = Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, name);
+        Object.defineProperty(HTMLSelectElement.prototype, name, { get, set(news) {
+            if (this.ariaLabel === 'Pipeline') window.writes.push(news);
+            set.call(this, news);
+        } });
+    }
+"""
+
+
+def test_a_redraw_of_the_page_leaves_the_pipeline_chosen_that_the_server_does_not_know_yet(
+    program: SynapseUnderTest, open_tab: SignIn
+) -> None:
+    page, form = open_form(program, open_tab, unfolds=False)
+    pipeline = form.get_by_label('Pipeline', exact=True)
+    pipeline.focus()
+    page.evaluate(NOTE_WRITES)
+
+    for key in ('Home', 'ArrowDown', 'End'):  # each chooses another pipeline, and the form is drawn anew
+        page.keyboard.press(key)
+
+    expect(form.get_by_label('Who')).to_be_visible()
+    expect(pipeline).to_have_value('Greeting')
+    assert page.evaluate('writes') == []
+
+
 def test_the_keyboard_begins_in_the_form(program: SynapseUnderTest, open_tab: SignIn) -> None:
     page, form = open_form(program, open_tab, unfolds=False)
 

@@ -6,6 +6,7 @@ import pytest
 
 from pages.dashboard.first_start import FirstStart, file_words, selected_words
 from synapse.catalog.info import PipelineInfo
+from tests.parts.pickers import pick
 from tests.parts.screens import Stage, fire, is_shown, staged, text_of
 
 
@@ -40,7 +41,7 @@ async def test_the_sample_is_offered_at_first_with_a_preview_of_its_steps() -> N
 async def test_another_pipeline_is_filled_in_instead() -> None:
     async with staged() as stage:
         opened(stage)
-        await fire(stage.screen.one(tag='select', aria_label='Pipeline'), 'change', 'RunCommand')
+        await pick(stage.screen.one(tag='select', aria_label='Pipeline'), 'RunCommand')
         assert not is_shown(stage.screen.button('Run with the sample video'))
         assert 'EXECUTE' in stage.screen.texts
 

@@ -6,6 +6,7 @@ from pages.parts.words import run_words
 from pages.pipelines.page import pipelines_page
 from pages.pipelines.pipeline_page import pipeline_page
 from synapse.records import now_utc
+from tests.parts.pickers import pick
 from tests.parts.screens import fire, staged, text_of
 
 
@@ -38,7 +39,7 @@ async def test_a_run_starts_from_the_form_of_the_page_and_shows_among_the_last()
 async def test_the_colour_chosen_on_the_page_is_that_of_the_pipeline() -> None:
     async with staged() as stage:
         stage.screen.draw(lambda: pipeline_page(stage.room, 'RunCommand'))
-        await fire(stage.screen.one(tag='select', aria_label='Colour'), 'change', 'brown')
+        await pick(stage.screen.one(tag='select', aria_label='Colour'), 'brown')
 
         await stage.drawn(lambda: stage.screen.all(css='p9') != [])
         assert stage.room.preferences.get('colors') == {'RunCommand': 'brown'}

@@ -8,6 +8,7 @@ from nicegui import ui
 from pages.runs.run_form import RunForm, open_run_form, problem_of
 from synapse.catalog.info import PipelineInfo
 from synapse.errors import Invalid
+from tests.parts.pickers import chosen, pick
 from tests.parts.screens import Stage, fire, is_shown, staged, text_of, type_into
 
 SCHEMA: dict[str, Any] = {
@@ -194,7 +195,7 @@ async def test_the_values_of_the_last_run_that_succeeded_are_taken_on_a_press() 
 async def test_another_pipeline_has_its_own_fields() -> None:
     async with staged() as stage:
         opened(stage, pipeline='RunCommand')
-        await fire(stage.screen.one(tag='select', aria_label='Pipeline'), 'change', 'BackupFolder')
+        await pick(stage.screen.one(tag='select', aria_label='Pipeline'), 'BackupFolder')
 
         assert stage.screen.all(id='parameter-command') == []
         assert is_shown(box(stage, 'folder'))
@@ -204,5 +205,5 @@ async def test_a_pipeline_that_is_gone_gives_way_to_one_that_can_run() -> None:
     async with staged() as stage:
         opened(stage, pipeline='Gone', profile='gone')
 
-        assert stage.screen.one(tag='select', aria_label='Pipeline').props['value'] == 'BackupFolder'
-        assert stage.screen.one(tag='select', aria_label='Profile').props['value'] == 'default'
+        assert chosen(stage.screen.one(tag='select', aria_label='Pipeline')) == 'BackupFolder'
+        assert chosen(stage.screen.one(tag='select', aria_label='Profile')) == 'default'

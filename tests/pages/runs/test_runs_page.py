@@ -17,6 +17,7 @@ from synapse.errors import NotReady
 from synapse.records import now_utc
 from synapse.runs.bulk import RETRIED, Bulk, BulkAction, BulkPlan, BulkResult
 from synapse.runs.records import RunState
+from tests.parts.pickers import pick
 from tests.parts.run_records import a_run
 from tests.parts.screens import Stage, fire, staged, text_of
 
@@ -94,7 +95,7 @@ def test_the_address_holds_what_was_chosen() -> None:
 async def test_choosing_a_filter_keeps_the_others_and_is_a_step_in_the_history() -> None:
     async with staged() as stage:
         await opened(stage, state='failed')
-        await fire(stage.screen.one(tag='select', aria_label='Profile'), 'change', 'default')
+        await pick(stage.screen.one(tag='select', aria_label='Profile'), 'default')
 
         await stage.drawn(lambda: addresses(stage) == ['/runs?state=failed&profile=default'])
 

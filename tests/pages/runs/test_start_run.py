@@ -13,6 +13,7 @@ from pages.runs.start_run import (
 )
 from pages.runs.takers import file_parameter, pipeline_to_offer
 from synapse.catalog.info import PipelineInfo
+from tests.parts.pickers import chosen, pick
 from tests.parts.screens import Stage, fire, is_shown, staged
 
 PATH = {'type': 'string', 'format': 'path'}
@@ -117,7 +118,7 @@ async def test_a_file_that_is_enough_starts_a_run_at_once() -> None:
 async def test_a_pipeline_without_a_file_offers_its_form() -> None:
     async with staged() as stage:
         card(stage)
-        await fire(selects(stage, 'Pipeline'), 'change', 'RunCommand')
+        await pick(selects(stage, 'Pipeline'), 'RunCommand')
 
         assert not is_shown(stage.screen.one(css='upload-zone'))
         await fire(stage.screen.button('Fill in and run'))
@@ -131,14 +132,14 @@ async def test_what_a_person_chose_last_is_what_the_card_begins_with_whatever_ra
     async with staged() as stage:
         await stage.room.profiles.create({'label': 'Studio'})
         before = card(stage)
-        await fire(selects(stage, 'Pipeline'), 'change', 'BackupFolder')
-        await fire(selects(stage, 'Profile'), 'change', 'studio')
+        await pick(selects(stage, 'Pipeline'), 'BackupFolder')
+        await pick(selects(stage, 'Profile'), 'studio')
         before.delete()
         await stage.end(await stage.run())
         card(stage)
 
-        assert selects(stage, 'Pipeline').props['value'] == 'BackupFolder'
-        assert selects(stage, 'Profile').props['value'] == 'studio'
+        assert chosen(selects(stage, 'Pipeline')) == 'BackupFolder'
+        assert chosen(selects(stage, 'Profile')) == 'studio'
         stage.screen.draw(lambda: open_run_form(stage.room))
         assert 'Folder' in stage.screen.texts
 
@@ -146,7 +147,7 @@ async def test_what_a_person_chose_last_is_what_the_card_begins_with_whatever_ra
 async def test_a_file_goes_to_the_pipeline_that_takes_it_whatever_is_selected() -> None:
     async with staged() as stage:
         card(stage)
-        await fire(selects(stage, 'Pipeline'), 'change', 'RunCommand')
+        await pick(selects(stage, 'Pipeline'), 'RunCommand')
         zone = stage.screen.one(css='upload-zone')
         assert {'.mp4', '.gz'} <= set(zone.props['data-accepts'].split(','))
 
@@ -164,7 +165,7 @@ async def test_a_profile_that_is_deleted_gives_way_to_another() -> None:
         await stage.room.profiles.create({'label': 'Studio'})
         changes: list[str] = []
         choice = stage.screen.draw(lambda: Choice(stage.room, lambda: changes.append('changed')))
-        await fire(selects(stage, 'Profile'), 'change', 'studio')
+        await pick(selects(stage, 'Profile'), 'studio')
         assert choice.profile_id == 'studio'
 
         await stage.room.profiles.delete('studio')

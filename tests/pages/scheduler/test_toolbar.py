@@ -13,6 +13,7 @@ from pages.scheduler.month.picker import MonthPicker
 from pages.scheduler.parts.entry_filter import EntryFilter
 from pages.scheduler.parts.views import AGENDA_DAYS
 from pages.scheduler.toolbar import Legend, Toolbar
+from tests.parts.pickers import choice
 from tests.parts.screen import Screen, clickable, fire, name_of, opened_screen
 
 pytestmark = pytest.mark.asyncio(loop_scope='module')
@@ -123,8 +124,9 @@ async def test_pressing_a_total_shows_only_these_and_pressing_it_again_shows_all
 async def test_a_chosen_pipeline_keeps_the_profile_that_was_chosen(screen: Screen) -> None:
     tools = Tools(screen)
 
-    fire(pickers(screen)['Profile'], 'change', 'studio')
-    fire(pickers(screen)['Pipeline'], 'change', 'RunCommand')
+    for label, value in (('Profile', 'studio'), ('Pipeline', 'RunCommand')):
+        select = pickers(screen)[label]
+        fire(select, 'change', choice(select, value))
 
     assert tools.filters[-1] == EntryFilter(pipeline='RunCommand', profile='studio')
 
