@@ -161,7 +161,11 @@ class Roster:
         """Let no machine join any more, and interrupt what runs elsewhere.
 
         :param by: who wants it, for the log
+        :raises Conflict: if the command line lets them
         """
+        if self.is_asked:
+            text = _('Other machines may join because Synapse was started with --cluster.')
+            raise Conflict('cluster_is_asked', text, _('Start it without that.'))
         await self._engine.shut()
         self._is_open = self._is_chosen = False
         self._problem = ''

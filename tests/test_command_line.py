@@ -65,6 +65,7 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], code: int) -> No
         ['queue', 'pause', '--until', 'tomorrow'],
         ['queue', 'hold'],
         ['machines', 'drain'],
+        ['machines', 'open', 'annex'],
         ['machines', 'show', 'annex'],
     ],
 )

@@ -63,9 +63,9 @@ class CommandLine:
     event: str = ''
     at: str = ''
     action: str = ''
-    """Of `queue`: `show`, `pause`, `drain` or `resume`; of `machines`: `show`, `drain`, `resume` or `remove`.
+    """Of `queue`: `show`, `pause`, `drain` or `resume`; of `service`: `install`, `status` or `uninstall`.
 
-    Of `service`: `install`, `status` or `uninstall`.
+    Of `machines`: `show`, `open`, `shut`, `drain`, `resume` or `remove`.
     """
     because: str = ''
     length: str = ''
@@ -224,9 +224,9 @@ def _parser() -> argparse.ArgumentParser:
     end.add_argument('--until', default='', metavar='TIME', help=_("resume by itself at, such as '2026-10-15 08:00'"))
     queue.add_argument('--because', default='', metavar='TEXT', help=_('why, which is shown on every page'))
     park = commands.add_parser(
-        'machines', parents=[common], help=_('say how the machines are, drain, resume or remove one')
+        'machines', parents=[common], help=_('say how the machines are, let one join, rest or go')
     )
-    park.add_argument('action', nargs='?', default='show', choices=('show', 'drain', 'resume', 'remove'))
+    park.add_argument('action', nargs='?', default='show', choices=('show', 'open', 'shut', 'drain', 'resume', 'remove'))
     park.add_argument('name', nargs='?', default='', metavar='NAME', help=_('what the machine is called'))
     servant = commands.add_parser('service', parents=[_flags()], help=_('have it start with the session'))
     servant.add_argument('action', choices=('install', 'status', 'uninstall'))

@@ -205,13 +205,16 @@ def _example(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {name: field.get('default', '...') for name, field in schema.get('properties', {}).items()}
 
 
-def ask(settings: Settings, question: Callable[[Api], str | None]) -> int:
-    """Print what the running control room answers; returns 1 if none runs, it refuses, or the answer is None."""
+def ask(settings: Settings, question: Callable[[Api], str | None], *, timeout: float = 60) -> int:
+    """Print what the running control room answers; returns 1 if none runs, it refuses, or the answer is None.
+
+    :param timeout: seconds for each answer
+    """
     base = url_of(settings)
     if base is None:
         return _nothing_runs(settings)
     try:
-        answer = question(api_of(settings, base))
+        answer = question(api_of(settings, base, timeout=timeout))
         if answer is None:
             return 1
         write(answer)
@@ -236,9 +239,9 @@ def url_of(settings: Settings) -> str | None:
     return base
 
 
-def api_of(settings: Settings, base: str) -> Api:
+def api_of(settings: Settings, base: str, *, timeout: float = 60) -> Api:
     headers = {'Authorization': f'Bearer {Auth(settings.data).token}'}
-    return Api(base, headers, certificate=_certificate(settings))
+    return Api(base, headers, timeout=timeout, certificate=_certificate(settings))
 
 
 def _certificate(settings: Settings) -> Path | None:

@@ -1,10 +1,11 @@
-"""`python main.py machines`: says how the machines of the running control room are, drains, resumes or removes one."""
+"""`python main.py machines`: says how the machines of the running control room are, and lets one join, rest or go."""
 
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 from urllib.parse import quote
 
+from synapse import cluster_packages
 from synapse.language import _, _n
 from synapse.language.formats import moment
 from synapse.offers import needs_words
@@ -14,23 +15,44 @@ from synapse.sizes import size_of
 from .arguments import CommandLine, fail
 from .calls import Api
 from .client import ask
+from .following import say
+
+FOR_ALL = ('show', 'open', 'shut')
+"""What is not done to one machine."""
+MOST_SECONDS = 600.0
+"""How long packages may take to come."""
 
 
 def control_machines(command: CommandLine) -> int:
     """Do what the command says, and print how the machines are then; returns 1 if that fails."""
-    if (command.action == 'show') == bool(command.machine):
+    if (command.action in FOR_ALL) == bool(command.machine):
         fail(_('Give the name of a machine after drain, resume or remove, and only there.'), 2)
     path = f'machines/{quote(command.machine, safe="")}'
 
-    def answer(api: Api) -> str:
-        if command.action == 'remove':
+    def answer(api: Api) -> str | None:
+        if command.action == 'open':
+            return _line_of(api)
+        if command.action == 'shut':
+            api.post('cluster/shut', {})
+        elif command.action == 'remove':
             api.delete(path)
         elif command.action != 'show':
             api.post(f'{path}/{command.action}', {})
         zone = zone_of(api.get('status')['timezone']['name'])
         return '\n'.join(words_of(machine, zone) for machine in api.items('machines'))
 
-    return ask(command.settings, answer)
+    return ask(command.settings, answer, timeout=MOST_SECONDS)
+
+
+def _line_of(api: Api) -> str | None:
+    """Let other machines join; return what to type there, or None after saying why they cannot."""
+    if not cluster_packages.are_installed():
+        say(_('Installing what it needs, a minute or less ...'))
+    cluster = api.post('cluster/open', {})
+    if not cluster['command']:
+        say(cluster['problem'] or _('The scheduler of the cluster is not there yet.'))
+        return None
+    return str(cluster['command'])
 
 
 def words_of(machine: Mapping[str, Any], zone: tzinfo) -> str:

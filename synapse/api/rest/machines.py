@@ -1,5 +1,7 @@
-"""`/machines`: where runs are carried out, here and elsewhere."""
+"""`/machines`: where runs are carried out, here and elsewhere; `/cluster`: whether other machines may join."""
 
+import asyncio
+import contextlib
 import socket
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
@@ -13,7 +15,7 @@ from synapse.errors import Conflict
 from synapse.language import _
 from synapse.machine_loads import MachineLoad
 from synapse.offers import CORES, HERE, MEMORY, Amounts, Offer, offer_here
-from synapse.roster import unreached_hint
+from synapse.roster import RosterChanged, unreached_hint
 from synapse.runs.records import RunRecord
 
 from .reading import caller_of, router
@@ -21,6 +23,7 @@ from .reading import caller_of, router
 Name = Annotated[str, Path(pattern=r'^[A-Za-z0-9._-]{1,255}$')]
 """Another machine has its name as its id, which may have dots."""
 LOCAL = 'local'
+OPENED_SECONDS = 30.0
 
 
 def machines_api(room: ControlRoom) -> APIRouter:
@@ -63,7 +66,43 @@ def machines_api(room: ControlRoom) -> APIRouter:
         await room.roster.remove(id, by=caller_of(request))
         return Response(status_code=204)
 
+    @api.get('/cluster')
+    async def show_cluster() -> Response:
+        """Say whether other machines may join, as `{is_open, addresses, problem}`.
+
+        `addresses` are those at which they join, the best one first; `problem` says why they cannot although they
+        may, and what to do about it, else it is empty.
+        """
+        return ApiResponse(_cluster(room))
+
+    @api.post('/cluster/open')
+    async def open_cluster(request: Request) -> Response:
+        """Let other machines join, also after the next start; `command` is what to type there.
+
+        Whoever has that line can run anything on all of them. Called again, it gives the line again. Packages that
+        are missing are installed first, which may take a minute.
+        """
+        if not room.roster.is_open:
+            await room.roster.open(by=caller_of(request))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OPENED_SECONDS):
+                while not (room.roster.command() or room.roster.problem):
+                    await room.bus.next(RosterChanged, timeout=OPENED_SECONDS)
+        return ApiResponse(_cluster(room) | {'command': room.roster.command()})
+
+    @api.post('/cluster/shut')
+    async def shut_cluster(request: Request) -> Response:
+        """Let no other machine join any more. What runs elsewhere is interrupted."""
+        if room.roster.is_open:
+            await room.roster.shut(by=caller_of(request))
+        return ApiResponse(_cluster(room))
+
     return api
+
+
+def _cluster(room: ControlRoom) -> dict[str, Any]:
+    roster = room.roster
+    return {'is_open': roster.is_open, 'addresses': roster.addresses, 'problem': roster.problem}
 
 
 def _check(room: ControlRoom, name: str) -> None:

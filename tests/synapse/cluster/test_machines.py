@@ -662,6 +662,38 @@ def test_the_api_and_the_command_line_tell_how_machines_are_and_drain_one(room: 
     assert (unknown.returncode, unknown.stderr) == (1, "No machine is called 'barn'.\n")
 
 
+def test_machines_are_let_in_and_shut_out_from_a_terminal(tmp_path: Path) -> None:
+    room = SynapseUnderTest(tmp_path / 'room', '--cluster-port', '0', '--workers', '1').start()
+    try:
+        line = command(room, 'machines', 'open').stdout.split()
+        again = command(room, 'machines', 'open').stdout.split()
+        with room.api as api:
+            opened = api.get('/cluster').json()
+            machine = MachineUnderTest(tmp_path / 'annex', *line[3:], '--name', 'annex')
+            machine.wait_for('has joined')
+            wait_until(lambda: states(room) == {'local': 'up', 'annex': 'up'}, timeout=20)
+            shut = command(room, 'machines', 'shut')
+            closed = api.get('/cluster').json()
+            assert machine.stop() == 0
+    finally:
+        room.stop()
+
+    assert (line[:3], again) == (['python', 'main.py', 'worker'], line)
+    assert opened == {'is_open': True, 'addresses': opened['addresses'], 'problem': ''}
+    assert line[3] == opened['addresses'][0]
+    assert (shut.returncode, 'annex' in shut.stdout) == (0, False)
+    assert closed == {'is_open': False, 'addresses': [], 'problem': ''}
+
+
+def test_what_the_command_line_lets_in_is_not_shut_out(room: SynapseUnderTest) -> None:
+    line = command(room, 'machines', 'open')
+    refused = command(room, 'machines', 'shut')
+
+    assert line.stdout.split()[3:] == join_line(room)
+    said = 'Other machines may join because Synapse was started with --cluster. Start it without that.\n'
+    assert (refused.returncode, refused.stderr) == (1, said)
+
+
 def command(room: SynapseUnderTest, *arguments: str) -> 'subprocess.CompletedProcess[str]':
     line = [sys.executable, 'main.py', *arguments, '--data', str(room.data)]
     return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
