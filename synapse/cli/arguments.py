@@ -226,7 +226,9 @@ def _parser() -> argparse.ArgumentParser:
     park = commands.add_parser(
         'machines', parents=[common], help=_('say how the machines are, let one join, rest or go')
     )
-    park.add_argument('action', nargs='?', default='show', choices=('show', 'open', 'shut', 'drain', 'resume', 'remove'))
+    park.add_argument(
+        'action', nargs='?', default='show', choices=('show', 'open', 'shut', 'drain', 'resume', 'remove')
+    )
     park.add_argument('name', nargs='?', default='', metavar='NAME', help=_('what the machine is called'))
     servant = commands.add_parser('service', parents=[_flags()], help=_('have it start with the session'))
     servant.add_argument('action', choices=('install', 'status', 'uninstall'))

@@ -107,7 +107,7 @@ class Runner:
         except _Failed as failed:
             problem = failed.problem
         except BaseException as error:  # the edge: what fails before or between steps is reported too
-            problem = problem_of(error, self._origin, self._job.get('machine', ''))
+            problem = self._problem_of(error)
             self._log_problem(problem)
         finally:
             self._close_loop()
@@ -243,16 +243,19 @@ class Runner:
             self._report_step(step, 'cancelled')
             raise
         except SystemExit as error:
-            problem = problem_of(error, self._origin, self._job.get('machine', '')) if error.code else None
+            problem = self._problem_of(error) if error.code else None
         except BaseException as error:  # the edge of the pipeline's code: whatever it raises is a failed step
-            problem = problem_of(error, self._origin, self._job.get('machine', ''))
+            problem = self._problem_of(error)
             if isinstance(error, StepFailed | RuntimeError) and not problem.program:
                 problem = problem.changed(program=self._run._failed_program)  # most likely it failed because of that
         finally:
             with self._channel.without_waiting():
                 self._finish_lines()
         # A step that catches everything has caught the timeout too, and whatever it did then came too late.
-        return problem_of(deadline.timeout()) if deadline.has_passed else problem
+        return self._problem_of(deadline.timeout()) if deadline.has_passed else problem
+
+    def _problem_of(self, error: BaseException) -> Problem:
+        return problem_of(error, self._origin, self._job.get('machine', ''))
 
     def _call(self, step: Step, deadline: 'Deadline') -> None:
         method = getattr(self._instance, step.name)
@@ -372,7 +375,8 @@ class Runner:
 
     def _log_problem(self, problem: Problem) -> None:
         hint = '' if problem.is_hint_at_log else problem.hint  # its reader is looking at it
-        text = f'{problem.message} {hint}'.rstrip()
+        stop = '' if not hint or problem.message.endswith(('.', '!', '?')) else '.'
+        text = f'{problem.message}{stop} {hint}'.rstrip()
         if problem.traceback:
             text = f'{text}\n{problem.traceback}'
         where = {'file': problem.file, 'line': problem.line} if problem.file else None
@@ -388,7 +392,7 @@ class Runner:
 
     def _give_up(self, step: Step, timeout: StepTimeout) -> None:
         # Called in another thread than the step's: what hangs there ends only with the process.
-        problem = problem_of(timeout)
+        problem = self._problem_of(timeout)
         kill_descendants()
         self._log_problem(problem)
         self._report_step(step, 'failed', problem)

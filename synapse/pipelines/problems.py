@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from synapse.language import Text, _, parts_of, spoken, text_from
+from synapse.language import Text, _, joined, parts_of, spoken, text_from
 from synapse.records import Problem
 
 from .pipeline import BrokenPipeline, ProgramFailed, StepFailed
@@ -36,8 +36,15 @@ def problem_of(error: BaseException, origin: str | None = None, machine: str = '
     """Return an exception as a `Problem`.
 
     :param origin: path of the person's file; the problem is placed at the innermost line in it
-    :param machine: what this machine is called, if the control room is on another one
+    :param machine: what this machine is called, if the control room is on another one; the hint names it then
     """
+    problem = _problem_of(error, origin, machine)
+    if not machine or machine in problem.hint:
+        return problem
+    return problem.changed(hint=joined(problem.hint, _('It ran on {machine}.', machine=machine)))
+
+
+def _problem_of(error: BaseException, origin: str | None, machine: str) -> Problem:
     if isinstance(error, ProgramFailed):
         about: dict[str, Any] = {'program': error.program, 'exit_code': error.exit_code}
         return Problem(message=error.message, hint=error.hint, type='StepFailed', **about)

@@ -32,7 +32,7 @@ BEFORE = 300
 PRINTER = """
 import sys, time
 from pathlib import Path
-before, lines, go = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+before, lines, go, enough = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
 for number in range(before):
     print(f'line {number}')
 sys.stdout.flush()
@@ -42,9 +42,12 @@ for number in range(before, before + lines):
     print(f'line {number}')
     if number % 100 == 0:
         sys.stdout.flush()
-        time.sleep(0.01)   # ten times what the page shows, and yet long enough to read, search and pull a cable in
+        time.sleep(0.01)   # ten times what the page shows
+    elif number > before + lines * 0.9 and not enough.exists():
+        sys.stdout.flush()
+        time.sleep(0.01)
 sys.stdout.flush()
-if len(sys.argv) > 4:
+if len(sys.argv) > 5:
     time.sleep(600)
 """
 IS_WHOLE = """(end) => {
@@ -167,15 +170,26 @@ def browser(
 
 
 class Flood:
-    """A run that prints 300 lines, and the others when it is let go."""
+    """A run that prints 300 lines, and the others when it is let go.
+
+    :param is_held: whether the last tenth drips until it is `enough`, so that the flood lasts while pages are used
+    """
 
     def __init__(
-        self, program: SynapseUnderTest, folder: Path, *, lines: int = LINES, is_endless: bool = False
+        self,
+        program: SynapseUnderTest,
+        folder: Path,
+        *,
+        lines: int = LINES,
+        is_endless: bool = False,
+        is_held: bool = False,
     ) -> None:
         self._program = program
-        self._gate = folder / 'go'
+        self._gate, self._end = folder / 'go', folder / 'enough'
+        if not is_held:
+            self.enough()
         more = ['for long'] if is_endless else []
-        command = [sys.executable, '-c', PRINTER, str(BEFORE), str(lines), str(self._gate), *more]
+        command = [sys.executable, '-c', PRINTER, str(BEFORE), str(lines), str(self._gate), str(self._end), *more]
         self.run = program.create_run('RunCommand', command=command)
         self.total = BEFORE + lines
         wait_until(lambda: f'line {BEFORE - 1}' in self.newest(), timeout=20)
@@ -187,6 +201,9 @@ class Flood:
 
     def let_go(self) -> None:
         self._gate.touch()
+
+    def enough(self) -> None:
+        self._end.touch()
 
     def has_printed(self, count: int) -> bool:
         """Whether so many lines, or more, are in the log."""
@@ -256,7 +273,7 @@ def check_agreement(flood: Flood, tabs: list[Page]) -> list[int]:
 def test_who_reads_stays_put_and_who_searches_finds_while_50_000_lines_come(
     program: SynapseUnderTest, context: BrowserContext, tmp_path: Path, problems: list[str]
 ) -> None:
-    flood = Flood(program, tmp_path)
+    flood = Flood(program, tmp_path, is_held=True)
     reader, searcher = open_two(program, context, flood)
     reader.bring_to_front()  # others draw seldom
     reader.locator('.log-port').hover()
@@ -279,6 +296,7 @@ def test_who_reads_stays_put_and_who_searches_finds_while_50_000_lines_come(
     expect(searcher.locator('.log-search .at')).to_contain_text('found')
     expect(reader.locator('.log-new')).to_be_visible()
     was_in_the_flood = not flood.has_printed(flood.total - 1)
+    flood.enough()
     program.wait_for_run(flood.run['id'])
     expect(reader.locator('.log-new')).to_contain_text('999+')
     seen = reader.evaluate('() => { const seen = window.seen; window.seen = null; return seen; }')

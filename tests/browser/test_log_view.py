@@ -301,7 +301,7 @@ def test_the_keyboard_does_it_all(program: SynapseUnderTest, context: BrowserCon
     page.keyboard.press('Escape')
     expect(page.locator('.detail')).to_have_count(0)
     page.keyboard.press('w')
-    wait_until(lambda: (page.locator('.r.is-current').bounding_box() or {})['height'] > 40, timeout=5)
+    wait_until(lambda: (page.locator('.r.is-current').bounding_box() or {})['height'] > 40, timeout=20)
     page.keyboard.press('w')
     page.keyboard.press('c')
     expect(page.get_by_text('The view is cleared')).to_be_visible()

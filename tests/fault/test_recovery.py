@@ -125,7 +125,7 @@ def test_an_interrupted_run_says_in_which_step_and_when_it_gave_its_last_sign_of
     wait_until(lambda: program.run(run['id'])['steps'][1]['state'] == 'running', timeout=20)
     killed = datetime.now(UTC)
     program.kill9()
-    time.sleep(1.5)  # how long the machine was off: must not count as time the run was alive
+    time.sleep(4)  # how long the machine was off: must not count as time the run was alive
     program.start()
 
     run = program.run(run['id'])
@@ -134,7 +134,7 @@ def test_an_interrupted_run_says_in_which_step_and_when_it_gave_its_last_sign_of
     assert run['error']['step'] == 'publish'
     assert run['error']['message'].startswith('The control room stopped during this run, in PUBLISH.')
     last_sign = datetime.fromisoformat(run['error']['last_sign_at'])
-    assert abs((last_sign - killed).total_seconds()) < 1
+    assert abs((last_sign - killed).total_seconds()) < 3
     assert run['finished_at'] == run['error']['last_sign_at']
 
 

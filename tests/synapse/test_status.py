@@ -87,6 +87,6 @@ async def test_a_disk_that_went_away_does_not_stop_the_measuring(tmp_path: Path)
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - waits for a plain value
             await asyncio.sleep(0.005)

@@ -314,5 +314,5 @@ async def test_stopping_right_after_a_limit_was_saved_does_not_hang(tmp_path: Pa
         for _ in range(turns):
             await asyncio.sleep(0)
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await it.room.retention.stop()

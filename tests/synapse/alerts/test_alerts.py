@@ -458,7 +458,7 @@ async def test_those_that_were_seen_go_first(it: Watched) -> None:
 async def test_a_storm_of_failures_costs_little_and_publishes_little(it: Watched) -> None:
     begin, number, spent = time.monotonic(), 0, 0.0
     failed = run(1, state=RunState.FAILED)
-    while time.monotonic() - begin < 0.5:
+    while number < 500 or time.monotonic() - begin < 0.5:
         before = time.process_time()
         for _ in range(20):
             number += 1
@@ -469,7 +469,6 @@ async def test_a_storm_of_failures_costs_little_and_publishes_little(it: Watched
         await asyncio.sleep(0.002)
     took = time.monotonic() - begin
 
-    assert number >= 500
     assert len(it.alerts) == MAX_ALERTS
     assert 1 <= len(it.messages) <= took / alerts_module.PUBLISH_SECONDS + 2
     assert spent / number < 0.0003
@@ -477,10 +476,10 @@ async def test_a_storm_of_failures_costs_little_and_publishes_little(it: Watched
 
 async def test_the_last_change_of_a_storm_is_always_published(it: Watched) -> None:
     it.fail(1)
-    await it.bus.next(AlertsChanged, timeout=5)
+    await it.bus.next(AlertsChanged, timeout=20)
 
     it.fail(2, film='another')
-    message = await it.bus.next(AlertsChanged, timeout=5)
+    message = await it.bus.next(AlertsChanged, timeout=20)
 
     assert message.unseen == 2
 

@@ -374,7 +374,7 @@ async def test_a_flood_of_wrong_ones_neither_refuses_nor_holds_up_a_right_one(en
     assert [answer.status_code for answer in signed_in] == [303] * 6
     assert [answer.status_code for answer in called] == [200] * 4
     assert set(seen) == {401, 429}
-    assert took < 5
+    assert took < 20
 
 
 async def test_a_used_or_expired_link_says_what_is_wrong_and_is_not_counted_as_a_guess(
@@ -748,7 +748,7 @@ async def test_a_large_body_is_refused_before_it_is_sent_and_the_answer_arrives(
 
     assert_error(small, 413, 'too_large')
     assert_error(streamed, 413, 'too_large')
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 async def status_of(

@@ -163,7 +163,7 @@ class PausedOnce:
             run.tell('pause')
         elif message['t'] == 'paused':
             # The signal is sent; each process is stopped when it next gets the processor.
-            wait_until(lambda: set(_states_below(run.pid)) == {psutil.STATUS_STOPPED}, timeout=5)
+            wait_until(lambda: set(_states_below(run.pid)) == {psutil.STATUS_STOPPED}, timeout=20)
             self.states.append(_states_below(run.pid))
             run.tell('resume')
         elif message['t'] == 'resumed':

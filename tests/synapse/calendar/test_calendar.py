@@ -132,7 +132,7 @@ async def test_an_event_fires_in_time_and_its_run_succeeds(room: ControlRoom) ->
     assert occurrence.state is OccurrenceState.FIRED
     assert occurrence.due == event.start.replace(tzinfo=UTC)
     assert occurrence.late_seconds is not None
-    assert 0 <= occurrence.late_seconds < 1
+    assert 0 <= occurrence.late_seconds < 5
     assert (run.state, run.event_id, run.due, run.because) == (
         RunState.SUCCEEDED,
         event.id,

@@ -125,7 +125,7 @@ async def test_a_connection_that_brings_nothing_counts_as_broken(monkeypatch: py
     one = Link(lambda kind, values: None)
     here, _ = pipes()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await one.carry(here, 0)
 
     assert not one.is_connected

@@ -102,7 +102,8 @@ def test_files_code_and_results_travel_and_a_retry_goes_on(room: SynapseUnderTes
     run = room.create_run('Travels', file=str(film), fails=True)
     ended = room.wait_for_run(run['id'], 'failed')
 
-    assert ended['error']['message'] == 'ValueError: not yet'
+    assert (ended['error']['message'], ended['error']['hint']) == ('ValueError: not yet', 'It ran on annex.')
+    assert 'ValueError: not yet. It ran on annex.' in [entry['message'].split('\n')[0] for entry in lines(room, run)]
     assert str(tmp_path / 'room' / 'pipelines' / 'travels.py') in str(ended['error'])
     with room.api as api:
         assert api.get(f'/runs/{run["id"]}/artifacts/made.txt').text == '6000000'
@@ -252,7 +253,7 @@ def test_a_control_room_killed_before_a_run_went_on_lets_it_go_on_later(room: Sy
     run, machine = patient_run(room, join)
     machine.stop(signal.SIGKILL)
     room.wait_for_run(run['id'], 'interrupted', timeout=15)
-    wait_until(lambda: any('goes on in 15 s' in entry['message'] for entry in lines(room, run)), timeout=5)
+    wait_until(lambda: any('goes on in 15 s' in entry['message'] for entry in lines(room, run)), timeout=10)
 
     room.kill9()
     room.start()

@@ -86,7 +86,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_a_line_is_published_and_in_memory_and_on_disk(log: Log, bus: Bus) -> None:
-    waiting = asyncio.create_task(bus.next(LinesLogged, timeout=5))
+    waiting = asyncio.create_task(bus.next(LinesLogged, timeout=20))
     await asyncio.sleep(0)
 
     entry = say(log, 'frame 1', Level.SUCCESS, run='r', step='render', fields={'fps': 25.5})
@@ -525,7 +525,7 @@ async def test_a_row_is_no_entry_and_leaves_together_with_its_line(log: Log, bus
 async def test_rows_wait_for_the_lines_of_a_flood_before_them(log: Log, bus: Bus) -> None:
     lines: list[Entry] = []
     bus.subscribe(LinesLogged, lambda message: lines.extend(message.entries))
-    waiting = asyncio.create_task(bus.next(RowsRedrawn, timeout=5))
+    waiting = asyncio.create_task(bus.next(RowsRedrawn, timeout=20))
     await asyncio.sleep(0)
 
     for number in range(10_000):
