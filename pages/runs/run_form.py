@@ -83,7 +83,8 @@ class RunForm:
         for name, text in by_field.items():
             self.fields[name].show_error(text)
         if any(by_field[name] for name in self._rare):
-            set_props(self._details, open=True)
+            # In the browser itself: what was drawn does not know that the person has closed it since.
+            self._details.run_method('setAttribute', 'open', '')
         return rest
 
     def take(self, values: Mapping[str, Any], profile: str | None) -> None:

@@ -140,6 +140,22 @@ def test_a_switch_begins_in_line_with_the_label_next_to_it(program: SynapseUnder
     assert tops[0] == tops[1]
 
 
+def test_a_fold_that_was_closed_opens_again_for_what_is_wrong_in_it(
+    program: SynapseUnderTest, open_tab: SignIn
+) -> None:
+    _, form = open_form(program, open_tab)
+    form.get_by_label('Who').fill('Ada')
+    form.get_by_label('Times').fill('many')
+    for _ in range(2):
+        form.get_by_text('More options').click()
+        expect(form.get_by_label('Times')).to_be_hidden()
+
+        form.get_by_role('button', name='Run').click()
+
+        expect(form.get_by_text('Enter a whole number.')).to_be_visible()
+        expect(form.get_by_label('Times')).to_be_focused()
+
+
 def test_each_wrong_value_is_named_under_its_field(program: SynapseUnderTest, open_tab: SignIn) -> None:
     _, form = open_form(program, open_tab)
     form.get_by_label('Times').fill('many')
