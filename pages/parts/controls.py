@@ -14,6 +14,8 @@ from .html import el, for_readers, icon
 from .scope import Scope
 
 TYPED = '(e) => emit(e.target.value)'
+ASKED = '(e) => { const wish = e.target.checked; e.target.checked = !wish; emit(wish); }'
+"""Of a box that shows what is saved: it moves in all tabs once that has changed, and stays where it cannot."""
 CHOSEN = '(e) => emit(e.target.value, Number(e.target.dataset.offer))'
 
 
@@ -125,19 +127,24 @@ def segments(
     return group
 
 
-def switch(title: str, is_on: bool, turned: Callable[[bool], Any], *, label: str = '') -> None:
-    """Draw a switch with its title in front of it.
+def switch(
+    title: str, is_on: bool, turned: Callable[[bool], Any], *, label: str = '', shows_saved: bool = False
+) -> TextElement:
+    """Return a switch with its title in front of it.
 
     :param label: for screen readers, if it has no title
+    :param shows_saved: it moves only when its property `checked` is set
     """
     with el('label', 'form-sw'):
         if title:
             el('span', 'sy-cap', title)
         with el('span', 'ct-switch'):
             control = el('input', type_='checkbox', role='switch', aria_label=label or None)
-            control.props['^checked'] = is_on or None
+            control.props['checked' if shows_saved else '^checked'] = is_on or None
             el('i', 'sy-sw', aria_hidden='true')
-    control.on('change', lambda event: turned(bool(event.args)), js_handler='(e) => emit(e.target.checked)')
+    handler = ASKED if shows_saved else '(e) => emit(e.target.checked)'
+    control.on('change', lambda event: turned(bool(event.args)), js_handler=handler)
+    return control
 
 
 def tick_box(title: str, turned: Callable[[bool], None], *, is_on: bool = False, name: str = '') -> None:

@@ -1,6 +1,6 @@
 """The watch folders: what each one waits for, the files it took last, and why it takes none now."""
 
-from pages.parts.cards import guide_link
+from pages.parts.cards import guide_link, set_props
 from pages.parts.controls import switch
 from pages.parts.dialogs import attempt, confirm
 from pages.parts.html import Glyph, button, el, icon, opens
@@ -92,11 +92,14 @@ class WatchRow(Scope):
 
     def _draw(self, view: WatchView) -> None:
         names = (pipeline_title(self._room, view.watch.pipeline), profile_label(self._room, view.watch.profile))
-        if (view.watch, names) != self._drawn:
-            self._drawn = (view.watch, names)
+        self._watch = view.watch
+        drawn = (view.watch.changed(enabled=True), names)  # the switch stays, and the focus on it
+        if drawn != self._drawn:
+            self._drawn = drawn
             self._head.clear()
             with self._head:
                 self._draw_head(view.watch, *names)
+        set_props(self._switch, checked=view.watch.enabled or None)
         news = (view.error, view.waiting, view.waiting_count, view.taken, view.watch.enabled)
         if news != self._shown:
             self._shown = news
@@ -115,11 +118,12 @@ class WatchRow(Scope):
                     'sy-cap',
                     ', '.join(filter(None, (_('{what} to {pipeline}', what=what, pipeline=pipeline), profile))),
                 )
-            switch('', watch.enabled, self._turn, label=_('Watch {folder}', folder=watch.folder))
+            label = _('Watch {folder}', folder=watch.folder)
+            self._switch = switch('', watch.enabled, self._turn, label=label, shows_saved=True)
             edit = button(
                 '', icon_name='edit', kind='ghost', small=True, aria_label=_('Edit {folder}', folder=watch.folder)
             )
-            opens(edit, lambda: WatchDialog(self._room, watch))
+            opens(edit, lambda: WatchDialog(self._room, self._watch))
             remove = button(
                 '',
                 icon_name='trash',

@@ -10,7 +10,7 @@ from nicegui import background_tasks
 from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import guide_link, keep_rows, set_props
-from pages.parts.controls import Slot, entry, segments
+from pages.parts.controls import ASKED, Slot, entry, segments
 from pages.parts.dialogs import Dialog, ask, attempt, focus_first_field, focus_wrong, leave_button, save_on_enter
 from pages.parts.html import button, copy_button, el, opens
 from pages.parts.scope import Scope
@@ -165,7 +165,7 @@ class _Row:
                 with el('label', 'sy-x sy-tick'):
                     self._on = el('input', type_='checkbox')
                     el('span', text=_p('switched', 'On'))
-                self._on.on('change', lambda event: turn(event.args is True), js_handler=CHECKED)
+                self._on.on('change', lambda event: turn(event.args is True), js_handler=ASKED)
                 self._test = button(_('Test'), kind='ghost', small=True)
                 self._test.on('click', test)
                 self._edit = opens(button(_('Edit'), kind='ghost', small=True), edit)
@@ -179,7 +179,7 @@ class _Row:
         self._kinds.set_text(_kinds_in_words(channel.kinds))
         self._state.set_text(state)
         self._error.set_text(error)
-        set_props(self._on, **{'^checked': channel.enabled or None}, aria_label=_('{name} is on', name=name))
+        set_props(self._on, checked=channel.enabled or None, aria_label=_('{name} is on', name=name))
         set_props(self._test, aria_label=_('Test {name}', name=name))
         set_props(self._edit, aria_label=_('Edit {name}', name=name))
         set_props(self._remove, aria_label=_('Remove {name}', name=name))

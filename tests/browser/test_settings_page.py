@@ -49,6 +49,22 @@ def test_no_worker_at_all_is_refused_with_a_sentence(program: SynapseUnderTest, 
         assert len(api.get('/status').json()['workers']) == 1
 
 
+def test_a_channel_is_on_in_all_tabs_or_in_none(program: SynapseUnderTest, open_tab: SignIn) -> None:
+    channel = {'id': 'phone', 'label': 'Phone', 'url': 'json://127.0.0.1:9/hook', 'kinds': ['run_failed']}
+    with program.api as api:
+        api.put('/notifications', json={'channels': [channel]}).raise_for_status()
+    tabs = [open_tab(program) for _ in range(2)]
+    for page in tabs:
+        page.goto(f'{program.url}settings')
+    boxes = [page.get_by_role('checkbox', name='Phone is on') for page in tabs]
+
+    for turn, is_on in enumerate((False, True, False, True)):
+        boxes[turn % 2].press(' ')
+
+        for box in boxes:
+            expect(box).to_be_checked(checked=is_on)
+
+
 def test_what_would_go_is_said_before_less_is_kept(tmp_path: Path, open_tab: SignIn) -> None:
     data, now = tmp_path / 'data', datetime.now(UTC)
     data.mkdir()

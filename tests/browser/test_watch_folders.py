@@ -66,8 +66,12 @@ def test_a_folder_is_watched_and_its_files_are_seen_to_arrive(
     user_folder.with_name('moved').rename(user_folder)
     expect(card.get_by_text('There is no folder')).to_have_count(0)
 
-    card.get_by_role('switch', name=f'Watch {user_folder}').click(force=True)
-    expect(card.get_by_text('Switched off.')).to_be_visible()
+    switch = card.get_by_role('switch', name=f'Watch {user_folder}')
+    for is_on in (False, True, False):
+        switch.press(' ')
+        expect(switch).to_be_checked(checked=is_on)
+        expect(switch).to_be_focused()
+        expect(card.get_by_text('Switched off.')).to_have_count(0 if is_on else 1)
     card.get_by_role('button', name=f'Stop watching {user_folder}').click()
     page.get_by_role('button', name='Stop watching', exact=True).click()
     expect(card.get_by_text('Each new file in such a folder becomes a run')).to_be_visible()
