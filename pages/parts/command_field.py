@@ -18,7 +18,8 @@ from synapse.builtin.run_command import PIPE_WORDS, SHELL_HINT
 from synapse.language import N_, _, _n, translated
 
 from .cards import set_class
-from .fields import Field, SwitchField, TextField, Unreadable, set_in_browser
+from .controls import set_in_browser
+from .fields import Field, SwitchField, TextField, Unreadable
 from .html import button, el, icon
 
 MOST_WORDS = 40

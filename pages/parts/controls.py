@@ -3,6 +3,7 @@
 As in `fields`, the server never writes back what is typed: initial values are attributes.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,11 @@ TYPED = '(e) => emit(e.target.value)'
 ASKED = '(e) => { const wish = e.target.checked; e.target.checked = !wish; emit(wish); }'
 """Of a box that shows what is saved: it moves in all tabs once that has changed, and stays where it cannot."""
 CHOSEN = '(e) => emit(e.target.value, Number(e.target.dataset.offer))'
+
+
+def set_in_browser(control: TextElement, name: str, value: Any) -> None:
+    """Set a property of a control that the person may have changed, such as its text, which attributes no longer do."""
+    control.client.run_javascript(f'getElement({control.id}).{name} = {json.dumps(value)}')
 
 
 class Slot:
@@ -86,7 +92,7 @@ class MomentField:
     def show(self, value: str, words: str) -> None:
         """Replace what was typed."""
         self.control.props['^value'] = value
-        self.control.update()
+        set_in_browser(self.control, 'value', value)
         self.say(words)
 
 

@@ -8,14 +8,12 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from nicegui.elements.mixins.text_element import TextElement
-
 from synapse.catalog.info import title_of_field
 from synapse.language import N_, _, translated
 from synapse.language.formats import pointed
 
 from .cards import set_class, set_props
-from .controls import TYPED, entry, segments, select
+from .controls import TYPED, entry, segments, select, set_in_browser
 from .html import el, prose
 
 MOST_SEGMENTS = 4
@@ -332,11 +330,6 @@ class CodeField(TextField):
             return self._nothing()
         takes_text = any(choice.get('type') == 'string' for choice in self.schema.get('anyOf', ()))
         return _lenient(self._text.strip()) if takes_text else _json(self._text, _('This is not valid JSON.'))
-
-
-def set_in_browser(control: TextElement, name: str, value: Any) -> None:
-    """Set a property of a control that the person may have changed, such as its text, which attributes no longer do."""
-    control.client.run_javascript(f'getElement({control.id}).{name} = {json.dumps(value)}')
 
 
 FieldMaker = Callable[..., Field]

@@ -9,8 +9,7 @@ from nicegui import ui
 
 from pages.logs.range_picker import RangePicker, range_from
 from pages.parts.cards import set_props
-from pages.parts.controls import Picker
-from pages.parts.fields import set_in_browser
+from pages.parts.controls import Picker, set_in_browser
 from pages.parts.html import WORDS, Glyph, button, el, icon
 from pages.parts.popup import Popup
 from pages.parts.scope import Scope

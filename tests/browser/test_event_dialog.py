@@ -259,10 +259,11 @@ def test_the_time_follows_a_schedule_of_cron_while_it_is_typed_and_can_be_change
     time = dialog.get_by_label('Time', exact=True)
     rule = dialog.get_by_label('Rule')
 
+    time.fill('12:30')  # what was typed gives way, too
     rule.fill('30 4 * * *')
     expect(time).to_have_value('04:30')
     rule.fill('FREQ=DAILY')
-    expect(time).to_have_value('12:00')  # as it was before
+    expect(time).to_have_value('12:30')  # as it was before
     rule.fill('45 5 * * *')
     time.click()
 
