@@ -46,15 +46,17 @@ class LogPruner:
             async with self._lock:
                 if max_age is not None:
                     since = (now_utc() - max_age).isoformat()
+                    end = await self._saved_end()  # before looking: what is saved meanwhile is new
                     first = await asyncio.to_thread(self._store.first_since, since)
-                    removed += await self._delete(await self._saved_end() if first is None else first)
+                    removed += await self._delete(end if first is None else first)
                 if max_bytes is not None:
                     removed += await self._delete_beyond(max_bytes)
                 if removed:
                     await self._give_space_back()
         if removed:
+            end = await self._saved_end()
             oldest = await asyncio.to_thread(self._store.oldest)
-            self._bus.publish(LogCleared(seq=(await self._saved_end() if oldest is None else oldest) - 1))
+            self._bus.publish(LogCleared(seq=(end if oldest is None else oldest) - 1))
         return removed
 
     async def _saved_end(self) -> int:

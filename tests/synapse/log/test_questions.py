@@ -193,6 +193,31 @@ async def test_what_is_too_old_goes_and_figures_follow(log: Log) -> None:
     assert len(cleared) == 1
 
 
+@pytest.mark.parametrize('question', ['first_since', 'oldest'])
+async def test_a_line_that_is_saved_while_all_others_are_found_too_old_stays(
+    log: Log, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    loop, cleared = asyncio.get_running_loop(), []
+    answer: Callable[..., int | None] = getattr(LogStore, question)
+    log._bus.subscribe(LogCleared, cleared.append)
+    log.append(Level.INFO, 'old', source='test', timestamp=datetime.now(UTC) - timedelta(hours=30))
+
+    async def say_new() -> None:
+        log.append(Level.INFO, 'new', source='test')
+        await log.saved(log.last_seq)
+
+    def slow_answer(store: LogStore, *asked: Any) -> int | None:
+        found = answer(store, *asked)
+        asyncio.run_coroutine_threadsafe(say_new(), loop).result(10)
+        return found
+
+    monkeypatch.setattr(LogStore, question, slow_answer)
+    assert await log.retain(max_age=timedelta(hours=20), max_bytes=None) == 1
+
+    assert [entry.message for entry in await log.query()] == ['new']
+    assert cleared == [LogCleared(seq=1)]
+
+
 async def test_what_is_too_large_shrinks_on_disk_while_lines_keep_coming(log: Log, tmp_path: Path) -> None:
     say_many(log, 30_000, 'frame {} ' + 'of many words ' * 5)
     await log.saved(log.last_seq)
