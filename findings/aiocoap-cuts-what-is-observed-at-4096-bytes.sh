@@ -1,14 +1,12 @@
 #!/usr/bin/env bash
-# aiocoap: who observes a resource gets the first 4 KiB of it and no error, and nothing ever again once it had 64 KiB
+# aiocoap: who observes a resource gets the first 4 KiB of it and no error
 #
 # Guess: a resource of 5000 bytes is sent in blocks of 1024, to who asks and to who observes (RFC 7959, 2.6 and 3.3).
 #        Whatever aiocoap can't send or take is an error, or ends the observation ("async for" ends or raises).
 # Seen:  aiocoap 0.4.17, both as the server and as the client, 2026-12-01: a plain GET comes in blocks and is whole.
 #        With observe=0 the server leaves blocks out and sends each notification, and the first answer, in one datagram,
 #        of whatever size (that is known); and the client reads 4096 bytes of a datagram and passes on what it got, as
-#        2.05 Content, successful, without the mark of a first block. Above 65507 bytes the server can't send: it takes
-#        the observer off its list, with a TypeError in a task that nobody awaits; the client waits on without an end.
-#        After that small values don't arrive either, while a plain GET goes on well.
+#        2.05 Content, successful, without the mark of a first block.
 # So:    a list of devices in JSON grows by one and is no longer JSON; cut text or CSV isn't even noticed. What is
 #        observed is kept small and tells only that something is new; the thing itself comes by a plain GET.
 # Source: aiocoap/interfaces.py (ObservableResource._render_to_pipe, "If block2 were to happen here"),
@@ -32,9 +30,6 @@ class List(resource.ObservableResource):
 
     async def render_get(self, request):
         return Message(payload=b'x' * self.size)
-
-    def update_observation_count(self, count):
-        print(f'  (observers: {count})', flush=True)
 
 
 def told(message):
@@ -69,13 +64,12 @@ async def main():
     request = client.request(Message(code=GET, uri=uri, observe=0))
     print('5000, observed: ' + told(await request.response))
     task = asyncio.create_task(observe(request))
-    for size in (300, 4000, 5000, 60000, 300, 66000, 300):
+    for size in (300, 4000, 5000, 60000, 300):
         print(f'now {size}', flush=True)
         devices.size = size
         devices.updated_state()
         await asyncio.sleep(1.5)
     print('300, plain: ' + told(await client.request(Message(code=GET, uri=uri)).response))
-    print('the observer still waits' if not task.done() else 'the observer knows')
     task.cancel()
     devices.size = 5000
     print(f'datagram with 5000: {await asyncio.to_thread(datagram, port) // 1000} thousand', flush=True)
@@ -88,7 +82,6 @@ END
 
 cat > "$tmp/expected" <<'END'
 5000, plain: 5000, 2.05 Content, blocks
-  (observers: 1)
 5000, observed: 4096 less the header, 2.05 Content, no blocks
 now 300
   observer: 300, 2.05 Content, no blocks
@@ -100,18 +93,11 @@ now 60000
   observer: 4096 less the header, 2.05 Content, no blocks
 now 300
   observer: 300, 2.05 Content, no blocks
-now 66000
-  (observers: 0)
-now 300
 300, plain: 300, 2.05 Content, no blocks
-the observer still waits
-  (observers: 1)
 datagram with 5000: 5 thousand
-  (observers: 0)
 END
 
 cd "$tmp"
-venv/bin/python probe.py 2>errors | tee seen
-grep -h '^TypeError' errors || true
+venv/bin/python probe.py | tee seen
 diff -u expected seen || { echo "CHANGED: not as described above" >&2; exit 1; }
 echo "as described"
