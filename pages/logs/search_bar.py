@@ -10,6 +10,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import set_props
+from pages.parts.controls import TYPED
 from pages.parts.html import el, for_readers, icon
 from pages.parts.scope import Scope
 from synapse.control_room import ControlRoom
@@ -60,7 +61,7 @@ class LogSearchBar(Scope):
             self._regex = self._switch('.*', _('Regular expression'), self._toggle_regex)
             self._arrow(_('Previous match (Shift Enter)'), True)
             self._arrow(_('Next match (Enter)'), False)
-        self._field.on('input', self._typed, js_handler='(e) => emit(e.target.value)')
+        self._field.on('input', self._typed, js_handler=TYPED)
         self._field.on(
             'keydown.enter',
             lambda event: self.step(is_backwards=bool(event.args)),

@@ -15,6 +15,7 @@ from .html import el, for_readers, icon
 from .scope import Scope
 
 TYPED = '(e) => emit(e.target.value)'
+CHECKED = '(e) => emit(e.target.checked)'
 ASKED = '(e) => { const wish = e.target.checked; e.target.checked = !wish; emit(wish); }'
 """Of a box that shows what is saved: it moves in all tabs once that has changed, and stays where it cannot."""
 CHOSEN = '(e) => emit(e.target.value, Number(e.target.dataset.offer))'
@@ -148,8 +149,7 @@ def switch(
             control = el('input', type_='checkbox', role='switch', aria_label=label or None)
             control.props['checked' if shows_saved else '^checked'] = is_on or None
             el('i', 'sy-sw', aria_hidden='true')
-    handler = ASKED if shows_saved else '(e) => emit(e.target.checked)'
-    control.on('change', lambda event: turned(bool(event.args)), js_handler=handler)
+    control.on('change', lambda event: turned(bool(event.args)), js_handler=ASKED if shows_saved else CHECKED)
     return control
 
 
@@ -162,7 +162,7 @@ def tick_box(title: str, turned: Callable[[bool], None], *, is_on: bool = False,
         control = el('input', type_='checkbox', aria_label=name or None)
         control.props['^checked'] = is_on or None
         el('span', 'sy-cap', title)
-    control.on('change', lambda event: turned(bool(event.args)), js_handler='(e) => emit(e.target.checked)')
+    control.on('change', lambda event: turned(bool(event.args)), js_handler=CHECKED)
 
 
 @contextmanager
@@ -196,8 +196,20 @@ class Picker(Scope):
 
     def offer(self, options: Mapping[str, str], value: str) -> None:
         """Replace the options; the one of this value is chosen."""
-        if (options, value) == (self._options, self.value):
-            return
+        if (options, value) != (self._options, self.value):
+            self._draw(options, value)
+
+    def choose(self, key: str) -> None:
+        """Show this option as chosen."""
+        self.offer(self._options, key)
+
+    def _choose(self, key: str, offer: int) -> Any:
+        self.value = key
+        if offer != self._offers:  # it was chosen while other options were on their way, in which it is not
+            self._draw(self._options, key)
+        return self._changed(key)
+
+    def _draw(self, options: Mapping[str, str], value: str) -> None:
         self._options, self.value = dict(options), value
         self._offers += 1
         self._select.props['data-offer'] = self._offers
@@ -206,14 +218,3 @@ class Picker(Scope):
             for key, words in options.items():
                 option = el('option', text=words, value=key)
                 option.props['^selected'] = key == value or None
-
-    def choose(self, key: str) -> None:
-        """Show this option as chosen."""
-        self.offer(self._options, key)
-
-    def _choose(self, key: str, offer: int) -> Any:
-        self.value = key
-        if offer != self._offers:  # chosen while other options were on their way, in which it is not
-            self._options, options = {}, self._options
-            self.offer(options, key)
-        return self._changed(key)

@@ -13,7 +13,7 @@ from synapse.language import N_, _, translated
 from synapse.language.formats import pointed
 
 from .cards import set_class, set_props
-from .controls import TYPED, entry, segments, select, set_in_browser
+from .controls import CHECKED, TYPED, entry, segments, select, set_in_browser
 from .html import el, prose
 
 MOST_SEGMENTS = 4
@@ -220,9 +220,7 @@ class SwitchField(Field):
             control.props['^checked'] = self._value or None
             el('i', 'sy-sw', aria_hidden='true')
             el('span', text=self.title)
-        control.on(
-            'change', lambda event: self._take(is_on=bool(event.args)), js_handler='(e) => emit(e.target.checked)'
-        )
+        control.on('change', lambda event: self._take(is_on=bool(event.args)), js_handler=CHECKED)
         self._switch = control
 
     def turn(self, *, is_on: bool) -> None:

@@ -13,7 +13,7 @@ from synapse.durations import read_duration, words_of
 from synapse.language import N_, _
 
 from .cards import set_props
-from .controls import described, entry
+from .controls import CHECKED, described, entry
 from .fields import Field, NumberField, TextField, Unreadable, choice_words
 from .html import el
 
@@ -50,7 +50,7 @@ class MultiChoiceField(Field):
             control = el('input', type_='checkbox', id=f'{self.id}-{place}' if place else self.id)
             control.props['^checked'] = place in self._chosen or None
             el('span', text=words)
-        control.on('change', lambda event: self._turned(place, event.args), js_handler='(e) => emit(e.target.checked)')
+        control.on('change', lambda event: self._turned(place, event.args), js_handler=CHECKED)
 
     def _turned(self, place: int, is_on: Any) -> None:
         if is_on:

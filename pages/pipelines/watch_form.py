@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import background_tasks
 
 from pages.parts.cards import set_props
-from pages.parts.controls import Picker
+from pages.parts.controls import CHECKED, Picker
 from pages.parts.dialogs import Dialog, focus_first_field, focus_wrong, leave_button, say
 from pages.parts.fields import NumberField, TextField, Unreadable, sorted_errors
 from pages.parts.html import button, el
@@ -144,7 +144,7 @@ class WatchDialog:
             with self._existing, el('label', 'sy-x sy-tick'):
                 tick = el('input', type_='checkbox')
                 el('span', text=_existing_words(count))
-            tick.on('change', self._tick, js_handler='(e) => emit(e.target.checked)')
+            tick.on('change', self._tick, js_handler=CHECKED)
 
     def _tick(self, event: Any) -> None:
         self._takes_existing = event.args is True

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from pages.parts.cards import set_props
-from pages.parts.controls import Slot, entry, select
+from pages.parts.controls import CHECKED, Slot, entry, select
 from pages.parts.dialogs import Dialog, answer_to, leave_button
 from pages.parts.html import button, el
 from pages.parts.words import title_of
@@ -95,7 +95,7 @@ class _PauseDialog:
             tick = el('input', type_='checkbox')
             tick.props['^checked'] = self._drain or None
             el('span', text=_('Drain: say when everything that runs now has finished'))
-        tick.on('change', self._set_drain, js_handler='(e) => emit(e.target.checked)')
+        tick.on('change', self._set_drain, js_handler=CHECKED)
 
     def _set_because(self, text: str) -> None:
         self._because = text

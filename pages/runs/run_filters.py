@@ -9,7 +9,7 @@ from nicegui import ui
 
 from pages.logs.range_picker import RangePicker, range_from
 from pages.parts.cards import set_props
-from pages.parts.controls import Picker, set_in_browser
+from pages.parts.controls import CHECKED, TYPED, Picker, set_in_browser
 from pages.parts.html import WORDS, Glyph, button, el, icon
 from pages.parts.popup import Popup
 from pages.parts.scope import Scope
@@ -121,7 +121,7 @@ class RunFilters(Scope):
         self._field.on(
             'input',
             lambda event: self._type(str(event.args)),
-            js_handler='(e) => emit(e.target.value)',
+            js_handler=TYPED,
             throttle=TYPING_SECONDS,
             leading_events=False,
         )
@@ -197,7 +197,7 @@ class StatePicker(Scope):
             tick = el('input', type_='checkbox')
             Glyph(state).classes(f'st-{state}')
             el('span', text=WORDS[state])
-        tick.on('change', lambda event: self._turn(state, bool(event.args)), js_handler='(e) => emit(e.target.checked)')
+        tick.on('change', lambda event: self._turn(state, bool(event.args)), js_handler=CHECKED)
         return tick
 
     def _turn(self, state: RunState, is_on: bool) -> None:

@@ -12,6 +12,7 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import set_props, work_box
+from pages.parts.controls import CHECKED
 from pages.parts.dialogs import Dialog, answer_to
 from pages.parts.html import button, el
 from synapse.calendar.events import Event
@@ -106,7 +107,7 @@ class JobsPreview:
             with el('label', 'sy-x sy-tick', hidden=not planned.disabled or None):
                 self._all = el('input', type_='checkbox', aria_label=_('Switch on all that are shown'))
                 self._all_words = el('span')
-            self._all.on('change', self._turn_all, js_handler='(e) => emit(e.target.checked)')
+            self._all.on('change', self._turn_all, js_handler=CHECKED)
             self._list = el('ul', 'im-list', aria_label=_('Lines and their events'))
             self._foot = el('div', 'sy-x')
             with el('div', 'sy-dialog-buttons'):
@@ -198,9 +199,7 @@ class JobsPreview:
             tick = el('input', type_='checkbox', checked=is_on or None, aria_label=_('Switch on {title}', title=title))
             el('span', 'sy-cap', _('Switch on'))
         self._boxes[uids] = tick
-        tick.on(
-            'change', lambda news: self._turn(uids, is_on=news.args is True), js_handler='(e) => emit(e.target.checked)'
-        )
+        tick.on('change', lambda news: self._turn(uids, is_on=news.args is True), js_handler=CHECKED)
 
     def _ask_for_users(self, name: str) -> None:
         is_on = name in self._state.with_users

@@ -9,6 +9,7 @@ from typing import Any
 from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import set_props
+from pages.parts.controls import CHECKED
 from pages.parts.dialogs import Dialog, answer_to, leave_button
 from pages.parts.html import button, el
 from synapse.language import N_, _, _n, translated
@@ -106,7 +107,7 @@ class JobSources:
         tick.on(
             'change',
             lambda news, name=source.name: self._turn(name, is_on=news.args is True),
-            js_handler='(e) => emit(e.target.checked)',
+            js_handler=CHECKED,
         )
 
     def _turn(self, name: str, *, is_on: bool) -> None:

@@ -10,7 +10,7 @@ from nicegui import background_tasks
 from nicegui.events import GenericEventArguments
 
 from pages.parts.cards import guide_link, keep_rows, set_props
-from pages.parts.controls import ASKED, Slot, entry, segments
+from pages.parts.controls import ASKED, CHECKED, TYPED, Slot, entry, segments
 from pages.parts.dialogs import Dialog, ask, attempt, focus_first_field, focus_wrong, leave_button, save_on_enter
 from pages.parts.html import button, copy_button, el, opens
 from pages.parts.scope import Scope
@@ -27,7 +27,6 @@ from synapse.sentences import command_text
 from .rows import card, row
 
 SHOW_SECONDS = 0.3
-CHECKED = '(e) => emit(e.target.checked)'
 PURPOSE = N_('Alerts of the bell, sent to where you see them while no page is open: by mail, to a phone, into a chat.')
 ADDRESS_HELP = N_('With its password or token: it is kept private. The Settings page has examples of other services.')
 COMMAND_HELP = N_(
@@ -53,7 +52,7 @@ class NotificationsCard(Scope):
             with row(_('Links lead to'), _('The address of this Synapse as you reach it from your phone or mail.')):
                 self._address = entry('link-address', room.notifications.address, lambda _: None, kind='url')
                 set_props(self._address, aria_label=_('Links lead to'), aria_describedby=None)
-                self._address.on('change', self._set_address, js_handler='(e) => emit(e.target.value)')
+                self._address.on('change', self._set_address, js_handler=TYPED)
         self._rows: dict[str, _Row] = {}
         self._show()
         shown = self.at_most_every(SHOW_SECONDS, self._show)

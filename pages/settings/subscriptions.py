@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pages.parts.cards import keep_rows, set_props
-from pages.parts.controls import Slot, entry
+from pages.parts.controls import CHECKED, Slot, entry
 from pages.parts.dialogs import Dialog, ask, attempt, focus_first_field, leave_button, save_on_enter
 from pages.parts.html import button, el, icon, opens
 from pages.parts.scope import Scope
@@ -224,9 +224,7 @@ class SubscriptionDialog:
                 tick = el('input', type_='checkbox', aria_describedby='calendar-turns-on')
                 tick.props['^checked'] = self._values['turns_on'] or None
                 el('span', text=_('Switch on new events of this calendar'))
-            tick.on(
-                'change', lambda news: self._turn(is_on=news.args is True), js_handler='(e)=>emit(e.target.checked)'
-            )
+            tick.on('change', lambda news: self._turn(is_on=news.args is True), js_handler=CHECKED)
             el('p', 'sy-cap', translated(TURNS_ON), id='calendar-turns-on')
         with el('div', 'form-foot'):
             self._problem = el('span', 'sy-error sy-grow', role='alert')

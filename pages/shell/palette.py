@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from nicegui import background_tasks, ui
 from nicegui.events import GenericEventArguments
 
+from pages.parts.controls import TYPED
 from pages.parts.dialogs import Dialog, attempt
 from pages.parts.html import WORDS, Glyph, el, icon, look_of, opens, settled
 from pages.parts.shortcuts import hint, hint_of
@@ -136,7 +137,7 @@ class Palette:
         entry.on(
             'input',
             self._typed,
-            js_handler='(e) => emit(e.target.value)',
+            js_handler=TYPED,
             throttle=DEBOUNCE_SECONDS,
             leading_events=False,
         )

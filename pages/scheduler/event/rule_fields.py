@@ -7,7 +7,7 @@ from datetime import date, datetime
 from nicegui.element import Element
 
 from pages.parts.cards import set_props
-from pages.parts.controls import MomentField, Slot, entry, segments, select, with_unit
+from pages.parts.controls import CHECKED, MomentField, Slot, entry, segments, select, with_unit
 from pages.parts.html import el
 from pages.scheduler.parts.days import day_words, in_week
 from synapse.language import N_, Np_, Words, _, formats
@@ -197,7 +197,7 @@ class RuleFields:
                 box.on(
                     'change',
                     lambda event, number=number: self._set(self.form.on_days(number, is_on=bool(event.args))),
-                    js_handler='(e) => emit(e.target.checked)',
+                    js_handler=CHECKED,
                 )
 
     def _draw_raw(self) -> None:
