@@ -1,8 +1,10 @@
 """The processes that `multiprocessing` starts for a step: what they import, and those that it would leave behind."""
 
 import contextlib
+import gc
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,7 @@ from types import ModuleType
 
 FOLDER = 'modules'
 _POOL = 'multiprocessing.pool'
+POOL_SECONDS = 1.0
 
 
 def offer(module: ModuleType, file: str, origin: str | None, folder: Path) -> None:
@@ -47,11 +50,26 @@ def stop_helpers() -> None:
 
     They would end a moment after this process, which looks as if the run had left something behind.
     """
-    for name, attribute in _HELPERS:
-        helper = getattr(sys.modules.get(name), attribute, None)
+    found = (getattr(sys.modules.get(name), attribute, None) for name, attribute in _HELPERS)
+    helpers = [helper for helper in found if helper is not None]
+    if helpers:
+        _let_go_of_resources()
+    for helper in helpers:
         with contextlib.suppress(Exception):  # internals, which may change
-            if helper is not None:
-                helper._stop()
+            helper._stop()
+
+
+def _let_go_of_resources() -> None:
+    """Let semaphores and pools that nobody holds any more tell the resource tracker so while it is there.
+
+    The collector might find them in another thread just then, which would complain about a closed pipe.
+    """
+    gc.disable()
+    gc.collect()
+    ends_at = time.monotonic() + POOL_SECONDS
+    for thread in threading.enumerate():
+        if getattr(getattr(thread, '_target', None), '__module__', '') == _POOL:
+            thread.join(max(0.0, ends_at - time.monotonic()))
 
 
 # Fork servers first: they hold the pipe of the resource tracker open.
