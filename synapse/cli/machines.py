@@ -19,8 +19,8 @@ from .following import say
 
 FOR_ALL = ('show', 'open', 'shut')
 """What is not done to one machine."""
-MOST_SECONDS = 600.0
-"""How long packages may take to come."""
+ANSWER_SECONDS, INSTALL_SECONDS = 60.0, 600.0
+"""How long an answer may take, and one before which packages come."""
 
 
 def control_machines(command: CommandLine) -> int:
@@ -41,7 +41,7 @@ def control_machines(command: CommandLine) -> int:
         zone = zone_of(api.get('status')['timezone']['name'])
         return '\n'.join(words_of(machine, zone) for machine in api.items('machines'))
 
-    return ask(command.settings, answer, timeout=MOST_SECONDS)
+    return ask(command.settings, answer, timeout=INSTALL_SECONDS if command.action == 'open' else ANSWER_SECONDS)
 
 
 def _line_of(api: Api) -> str | None:

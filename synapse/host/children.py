@@ -12,7 +12,7 @@ from types import ModuleType
 
 FOLDER = 'modules'
 _POOL = 'multiprocessing.pool'
-POOL_SECONDS = 1.0
+COLLECT_SECONDS = 1.0
 
 
 def offer(module: ModuleType, file: str, origin: str | None, folder: Path) -> None:
@@ -60,16 +60,19 @@ def stop_helpers() -> None:
 
 
 def _let_go_of_resources() -> None:
-    """Let semaphores and pools that nobody holds any more tell the resource tracker so while it is there.
+    """Let semaphores that nobody holds any more tell the resource tracker so while it is there.
 
-    The collector might find them in another thread just then, which would complain about a closed pipe.
+    The collector may have found some in another thread, which would complain about a closed pipe. Asked to collect
+    while it does, it does nothing at all, so it is asked until it does.
     """
     gc.disable()
+    seen: list[str] = []
+    gc.callbacks.append(lambda phase, _about: seen.append(phase))
+    ends_at = time.monotonic() + COLLECT_SECONDS
     gc.collect()
-    ends_at = time.monotonic() + POOL_SECONDS
-    for thread in threading.enumerate():
-        if getattr(getattr(thread, '_target', None), '__module__', '') == _POOL:
-            thread.join(max(0.0, ends_at - time.monotonic()))
+    while not seen and time.monotonic() < ends_at:
+        time.sleep(0.001)  # the other thread has no event for its end
+        gc.collect()
 
 
 # Fork servers first: they hold the pipe of the resource tracker open.

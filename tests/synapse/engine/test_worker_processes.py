@@ -51,19 +51,6 @@ async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield Bench(engine, tmp_path)
 
 
-async def test_a_pool_that_was_never_closed_and_takes_long_to_tidy_up_is_waited_for(bench: Bench) -> None:
-    heard, _ = await bench.run_file(
-        work("""
-from multiprocessing import resource_tracker
-unregister = resource_tracker.unregister
-resource_tracker.unregister = lambda *names: (time.sleep(0.1), unregister(*names))
-print(multiprocessing.get_context('spawn').Pool(1).apply(double, (7,)))
-""")
-    )
-
-    assert (heard.end, heard.printed) == ('succeeded', ['14'])
-
-
 def work(body: str) -> str:
     return HEAD + '\n'.join(f'        {line}' for line in body.strip('\n').split('\n')) + '\n'
 
