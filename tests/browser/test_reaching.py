@@ -1,7 +1,11 @@
 """A person comes from elsewhere, through real proxies and ssh: signs in, looks around, drops a file, leaves."""
 
+import base64
+import hashlib
 import os
 import re
+import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +13,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import BrowserContext, Playwright, Request, expect
 
 from tests.browser.test_drop_anywhere import DROP, NOTES
@@ -147,13 +153,31 @@ class Visit:
         assert session['path'] == (re.sub(r'^https?://[^/]+|/$', '', self.address) or '/')
 
 
+def key_at(port: int) -> str:
+    """The public key of the certificate that is shown for the name at this port: its SHA-256, as base64."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(('127.0.0.1', port), timeout=20) as connection,
+        context.wrap_socket(connection, server_hostname=NAME) as server,
+    ):
+        shown = server.getpeercert(binary_form=True)
+    assert shown is not None
+    key = x509.load_der_x509_certificate(shown).public_key()
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(spki).digest()).decode()
+
+
 @contextmanager
 def visit(playwright: Playwright, chromium_path: str | None, address: str, port: int) -> Iterator[Visit]:
-    """A visit from a machine on which the name leads to this port."""
-    names = f'--host-resolver-rules=MAP {NAME}:443 127.0.0.1:{port}'
-    browser = playwright.chromium.launch(executable_path=chromium_path, args=[*ARGUMENTS, names])
-    # The certificate is one of this test's own.
-    context = browser.new_context(ignore_https_errors=True, reduced_motion='reduce')
+    """A visit from a machine on which the name leads to this port, and that trusts the certificate found there."""
+    arguments = [*ARGUMENTS, f'--host-resolver-rules=MAP {NAME}:443 127.0.0.1:{port}']
+    if address.startswith('https:'):
+        # With `ignore_https_errors` each request that finds the certificate wrong starts anew, and now and then
+        # Chromium gives one up: ERR_TOO_MANY_RETRIES.
+        arguments.append(f'--ignore-certificate-errors-spki-list={key_at(port)}')
+    browser = playwright.chromium.launch(executable_path=chromium_path, args=arguments)
+    context = browser.new_context(reduced_motion='reduce')
     try:
         yield Visit(context, address)
     finally:
