@@ -5,7 +5,7 @@ import contextlib
 import logging
 import socket
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from synapse.language import _, own_language
@@ -113,8 +113,7 @@ class Zygotes:
     async def _start_first(self) -> Zygote:
         if not self._is_open:
             raise NotForked('Synapse is stopping')
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        with _link() as (ours, theirs):
             arguments = ['--language', own_language(), 'zygote', str(theirs.fileno())]
             process = await HostProcess.spawn(self._room_tag, arguments, descriptors=[theirs.fileno()])
         try:
@@ -164,8 +163,7 @@ class Zygotes:
     async def _make(self, key: Key) -> Zygote | None:
         try:
             first = await self._first_zygote()
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with theirs:
+            with _link() as (ours, theirs):
                 process = await first.fork('zygote', key, theirs)
             zygote = await self._when_ready(Zygote(process, ours), IMPORT_SECONDS)
         except OSError as error:
@@ -190,6 +188,18 @@ class Zygotes:
             if task.done() and _is_usable(task) and (zygote := task.result()):
                 zygote.retire()
             sizes = await asyncio.to_thread(self.memory)
+
+
+@contextlib.contextmanager
+def _link() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Make both ends of a link: ours, to be closed by who takes it up, and that which a new zygote inherits."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        with theirs:
+            yield ours, theirs
+    except BaseException:  # also if Synapse stops meanwhile
+        ours.close()
+        raise
 
 
 def _is_usable(task: 'asyncio.Task[Zygote | None]') -> bool:

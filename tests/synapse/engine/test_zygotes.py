@@ -1,5 +1,7 @@
 """What runs are forked from: when that is safe, that each run is still one of its own, and that it may die."""
 
+import asyncio
+import gc
 import os
 import py_compile
 import re
@@ -290,3 +292,17 @@ async def test_where_nothing_can_be_forked_runs_get_an_interpreter_of_their_own(
         await eventually(lambda: len(forge.engine.spare_pids) == 1, 20, 'a spare')
     finally:
         await forge.engine.close()
+
+
+async def test_closing_it_at_any_moment_of_its_start_leaves_nothing_open() -> None:
+    before = len(os.listdir('/proc/self/fd'))  # noqa: PTH208
+    for turns in range(12):
+        zygotes = Zygotes(f'zygotes-{secrets.token_hex(6)}')
+        start = asyncio.create_task(zygotes.start())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await zygotes.close()
+        await asyncio.gather(start, return_exceptions=True)
+    gc.collect()  # a socket that nobody closed complains now, which fails the test
+
+    assert len(os.listdir('/proc/self/fd')) <= before  # noqa: PTH208
