@@ -19,11 +19,15 @@ def program(tmp_path: Path) -> Iterator[SynapseUnderTest]:
     program.stop()
 
 
+def is_live(page: Page) -> None:
+    expect(page.locator('html')).to_have_attribute('data-connection', 'live')
+
+
 @pytest.fixture
 def page(program: SynapseUnderTest, context: BrowserContext) -> Page:
     page = context.new_page()
     page.goto(program.url)
-    page.wait_for_function("document.documentElement.dataset.connection === 'live'")
+    is_live(page)
     return page
 
 
@@ -48,7 +52,8 @@ def test_what_did_not_open_is_told_and_opens_after_a_restart_with_what_was_typed
     expect(notice(page)).to_contain_text('What you typed is kept.')
     page.evaluate('window.isBefore = true')
     program.start(port=port)
-    page.wait_for_function("!window.isBefore && document.documentElement.dataset.connection === 'live'")
+    page.wait_for_function('!window.isBefore')
+    is_live(page)
     expect(notice(page)).to_have_count(1)
     notice(page).get_by_role('button', name='Open').press('Enter')
 
@@ -65,7 +70,7 @@ def test_what_was_pressed_before_a_long_silence_comes_or_is_told(page: Page, pro
     page.wait_for_function('window.socket?.connected === false')
     program.process.send_signal(signal.SIGCONT)
 
-    page.wait_for_function("document.documentElement.dataset.connection === 'live'")
+    is_live(page)
     expect(name_of(page).or_(notice(page)).first).to_be_visible()
     if notice(page).count():
         expect(notice(page)).to_contain_text('What you typed is kept.')

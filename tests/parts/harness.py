@@ -54,8 +54,8 @@ class SynapseUnderTest:
         self.output: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
 
-    def start(self, *, port: int = 0, timeout: float = 40) -> 'SynapseUnderTest':
-        """Start it and wait for its ready line."""
+    def start(self, *, port: int = 0, timeout: float = 80) -> 'SynapseUnderTest':
+        """Start it and wait for its ready line; one that does not get ready is ended."""
         self._lines = queue.Queue()
         arguments = ['--data', str(self.data), '--port', str(port), '--no-browser', *self.flags]
         self.process, output = self._launch(arguments)
@@ -89,6 +89,7 @@ class SynapseUnderTest:
         except queue.Empty:
             line = None
         if line is None:
+            self.kill9()
             raise AssertionError('Synapse did not get ready:\n' + ''.join(self.output))
         return line
 
