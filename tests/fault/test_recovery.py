@@ -270,9 +270,9 @@ def test_the_last_lines_before_a_kill_are_in_the_log_once(program: SynapseUnderT
     for life in range(1, 5):
         run = program.create_run('RunCommand', command=[sys.executable, '-c', script, str(printed)])
         wait_until(lambda: printed.exists() and int(printed.read_text() or 0) > 20, timeout=20)
+        last = int(printed.read_text() or 20)
         program.kill9()
         wait_until(lambda: not any(processes_with(str(printed))), timeout=10)
-        last = int(printed.read_text() or 0)
         program.start()
 
         with program.api as api:
@@ -280,7 +280,7 @@ def test_the_last_lines_before_a_kill_are_in_the_log_once(program: SynapseUnderT
         lines = [json.loads(row)['message'] for row in text.splitlines()]
         numbers = [int(line.removeprefix('line ')) for line in lines if line.startswith('line ')]
         assert numbers == [*range(len(numbers))], life
-        # What the program prints after the kill of the room, until it is killed itself, reaches no one.
+        # What the program prints after the kill of the room, until it is killed itself, may reach no one.
         assert len(numbers) >= last - 2
         assert not (program.data / 'runs' / run['id'] / 'echo').exists()
         printed.unlink()
