@@ -58,8 +58,9 @@ def test_a_dialog_has_what_is_typed_at_once_and_each_way_out_asks(
     hands, dialog, question = Hands(page), page.get_by_role('dialog', name=title), page.get_by_role('alertdialog')
     field, cancel = dialog.locator(selector), dialog.get_by_role('button', name='Cancel')
 
-    hands.press('Enter')
-    hands.type(TYPED)
+    with hands.ahead():
+        hands.press('Enter')
+        hands.type(TYPED)
     expect(field).to_have_value(TYPED)
     expect(field).to_be_focused()
     ways_out = {

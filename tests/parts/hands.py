@@ -1,14 +1,20 @@
 """Two hands on a keyboard: typing as fast as a person who knows the way, and what the page made of it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from playwright.sync_api import Locator, Page, expect
 
 KEY_MS = 40
 LATE = """
+    window.held = Promise.resolve();
     Object.defineProperty(WebSocket.prototype, 'onmessage', {{
-        set(handler) {{ this.addEventListener('message', (event) => setTimeout(() => handler(event), {ms})); }},
+        set(handler) {{
+            this.addEventListener('message', (event) => setTimeout(() => held.then(() => handler(event)), {ms}));
+        }},
     }});
 """
-"""Whatever the server sends arrives so many milliseconds later, in its order."""
+"""Whatever the server sends arrives so many milliseconds later, in order, and not before `Hands.ahead` has ended."""
 PRESSES = """
     window.pressed = [];
     addEventListener('click', (event) => {
@@ -23,6 +29,13 @@ MOST_STOPS = 120
 class Hands:
     def __init__(self, page: Page) -> None:
         self._page = page
+
+    @contextmanager
+    def ahead(self) -> Iterator[None]:
+        """Let nothing arrive of what the server sends meanwhile; the page needs `LATE`."""
+        self._page.evaluate('() => { window.held = new Promise((done) => { window.release = done; }); }')
+        yield
+        self._page.evaluate('release()')
 
     def type(self, text: str) -> None:
         self._page.keyboard.type(text, delay=KEY_MS)
