@@ -31,6 +31,7 @@ ELSEWHERE = {
 def main(arguments: list[str] | None = None) -> int:
     given, for_pytest = _parser().parse_known_args(arguments)
     ensure_packages('test')
+    ensure_packages('cluster')
     code = check(given.since, for_pytest, with_browser=given.browser)
     if not given.watch:
         return code

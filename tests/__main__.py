@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,8 +33,7 @@ OWN_CHOICE = ('-n', '--numprocesses', '--dist', '--pdb', '-pno:xdist', 'no:xdist
 
 def main() -> int:
     ensure_packages('test')
-    if find_spec('distributed'):
-        ensure_packages('cluster')  # or the first program that a test starts with `--cluster` does, and is waited for
+    ensure_packages('cluster')
     os.environ['SYNAPSE_CHROMIUM'] = find_chromium() or install_chromium()
     # The tests start more than a thousand processes, and without compiled files each would compile Synapse first.
     os.environ.pop('PYTHONDONTWRITEBYTECODE', None)
